@@ -1,0 +1,116 @@
+"""Files are replaced whole: a reader sees the old content or the new, never half.
+
+After `replace_text` returns, the content survives a power cut (file and folder synced).
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from core.errors import DiskFull
+from core.units import bytes_text
+
+_CHUNK_BYTES = 1 << 20
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Make `text` the whole content of `path`, or leave the old content.
+
+    Raises:
+        DiskFull: There was no room; the old content stands.
+        OSError: The folder cannot be written.
+    """
+    replace_bytes(path, text.encode("utf-8"))
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Make `content` the whole content of `path`; see `replace_text`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError as err:
+        Path(name).unlink(missing_ok=True)
+        raise translated(err, path) from err
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Force what was written to `path` onto the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in `folder` onto the disk, where the system can."""
+    if sys.platform == "win32":  # a directory has no handle to sync there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def files_sha256(paths: Iterable[Path]) -> str:
+    """Return one SHA-256 over the contents of `paths`, in their order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(bytes.fromhex(sha256(path)))
+    return digest.hexdigest()
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free bytes of the disk that holds `folder`, existing or not."""
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    return shutil.disk_usage(existing).free
+
+
+def need_room(folder: Path, n_bytes: int, *, what: str) -> None:
+    """Return if `n_bytes` fit on the disk of `folder`.
+
+    Raises:
+        DiskFull: They do not; says what was to be written and how much room there is.
+    """
+    free = free_bytes(folder)
+    if free < n_bytes:
+        raise DiskFull(
+            "disk.full",
+            f"{what} needs {bytes_text(n_bytes)} and {folder} has {bytes_text(free)}"
+            " free.",
+            hint="Free some space or choose another folder, then try again.",
+        )
+
+
+def translated(err: OSError, path: Path) -> OSError | DiskFull:
+    """Return `DiskFull` for an error that means a full disk, else `err` itself."""
+    if err.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DiskFull(
+            "disk.full",
+            f"There was no room to write {path.name} in {path.parent}.",
+            hint="Free some space or choose another folder; nothing saved before is lost.",
+        )
+    return err

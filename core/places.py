@@ -1,0 +1,60 @@
+"""Where settings, runs, adapters, models and logs live on this machine.
+
+Nothing is written outside this folder, the Hugging Face cache and what a person names.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """One folder that holds everything Tunesmith keeps."""
+
+    home: Path
+
+    @property
+    def settings_file(self) -> Path:
+        return self.home / "settings.json"
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    @property
+    def library(self) -> Path:
+        return self.home / "library"
+
+    @property
+    def models(self) -> Path:
+        """Models Tunesmith made or downloaded itself, one folder each."""
+        return self.home / "models"
+
+    @property
+    def cache(self) -> Path:
+        """May be deleted at any time; nothing here is anybody's work."""
+        return self.home / "cache"
+
+    @property
+    def trash(self) -> Path:
+        """What was deleted and can still be restored."""
+        return self.home / "trash"
+
+    def make(self) -> "Places":
+        """Create the folders, readable by their owner alone, and return self."""
+        for folder in (self.home, self.runs, self.library, self.models, self.cache):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self
+
+
+def places(home: Path | None = None) -> Places:
+    """Return the places under `home`, ``TUNESMITH_HOME`` or the platform's folder."""
+    if home is not None:
+        return Places(home=home.expanduser().absolute())
+    named = os.environ.get("TUNESMITH_HOME", "")
+    if named:
+        return Places(home=Path(named).expanduser().absolute())
+    return Places(home=platformdirs.user_data_path("tunesmith", appauthor=False))

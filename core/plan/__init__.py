@@ -1,0 +1,1 @@
+"""What the person asked for: a plan is everything a run needs and nothing else."""
