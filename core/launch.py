@@ -54,7 +54,7 @@ def worker_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]
     environment["LC_NUMERIC"] = "C"
     environment["TOKENIZERS_PARALLELISM"] = "false"
     environment["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    environment["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
+    environment["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"  # noqa: S105 - a switch
     environment.update(extra or {})
     return environment
 

@@ -185,7 +185,7 @@ def _number(text: str) -> float | int | str:
     return int(number) if number.is_integer() and "e" not in cleaned else number
 
 
-def _coerced(  # noqa: C901, PLR0911 - one line a type
+def _coerced(
     field: PlanField, value: Any, where: Where | None
 ) -> Any:
     if field.type == "boolean" and isinstance(value, bool):

@@ -1,0 +1,78 @@
+"""How far a long action is, and the button that ends it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QProgressBar, QWidget
+
+from app.widgets.buttons import IconButton
+from app.widgets.layout import column, grow, row
+from app.widgets.text import ElidedLabel, Text
+
+_PARTS = 1000
+
+
+class ProgressRow(QWidget):
+    """What is being done, how far it is, how fast, how long still; pause and cancel.
+
+    `show_progress` takes words that are ready to read: `present` makes them.
+
+    Signals:
+        cancelled (): the person wants it ended.
+        paused (): the person pressed pause or go on (only with ``can_pause``).
+    """
+
+    cancelled = Signal()
+    paused = Signal()
+
+    def __init__(
+        self,
+        what: str = "",
+        *,
+        can_cancel: bool = True,
+        can_pause: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._what = ElidedLabel(what, "strong")
+        self._detail = Text("", "caption")
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(what or "Progress")
+        self._pause = IconButton("pause", name="Pause", size=16)
+        self._pause.setVisible(can_pause)
+        self._pause.clicked.connect(self.paused)
+        self._cancel = IconButton("close", name="Cancel", size=16)
+        self._cancel.setVisible(can_cancel)
+        self._cancel.clicked.connect(self.cancelled)
+        head = row(grow(self._what), self._detail, spacing=12)
+        words = column(head, self._bar, spacing=6)
+        line = row(spacing=8)
+        line.addLayout(words, 1)
+        line.addWidget(self._pause)
+        line.addWidget(self._cancel)
+        self.setLayout(line)
+        self.show_progress(what, fraction=None)
+
+    def show_progress(
+        self, what: str, *, fraction: float | None, detail: str = ""
+    ) -> None:
+        """Show `what`, how far (0 to 1; None where it cannot be known), `detail`.
+
+        `detail` is for "312 of 988 MiB · 41 MiB/s · 16 s left".
+        """
+        self._what.setText(what)
+        self._detail.setText(detail)
+        self._cancel.setAccessibleName(f"Cancel: {what}")
+        self._bar.setAccessibleName(what or "Progress")
+        if fraction is None:
+            self._bar.setRange(0, 0)
+            return
+        self._bar.setRange(0, _PARTS)
+        self._bar.setValue(round(min(max(fraction, 0.0), 1.0) * _PARTS))
+
+    def show_paused(self, paused: bool) -> None:  # noqa: FBT001 - a setter
+        """Offer to go on instead of to pause, or the other way round."""
+        self._pause.set_icon(
+            "play" if paused else "pause", name="Go on" if paused else "Pause"
+        )
