@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 OLDEST = (3, 11)  # transformers asks for it
-NEWEST = (3, 14)  # the newest that the pinned torch is built for
+NEWEST = (3, 14)  # the newest that the pinned torch and Qt are built for
 
 
 def fitting_python():

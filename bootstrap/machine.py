@@ -79,7 +79,7 @@ def driver_identity() -> str:
     Every start computes it, so it reads a few small files and never wakes a driver.
     """
     if os.name == "nt":
-        root = Path(os.environ.get("SystemRoot", r"C:\Windows"))
+        root = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"))
         return _size_and_time(root / "System32" / "nvml.dll")
     proc = Path("/proc/driver/nvidia")
     cards = proc / "gpus"

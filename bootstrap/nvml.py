@@ -61,7 +61,7 @@ def library() -> Any | None:
 
 def _names() -> Iterator[str]:
     if os.name == "nt":
-        root = Path(os.environ.get("SystemRoot", r"C:\Windows"))
+        root = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"))
         yield str(root / "System32" / "nvml.dll")
     else:
         yield "libnvidia-ml.so.1"

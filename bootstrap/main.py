@@ -1,0 +1,101 @@
+"""What was asked of run.py, and doing it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bootstrap.child import clean_environ
+from bootstrap.display import has_display
+from bootstrap.environment import ROOT, Environment
+from bootstrap.install import Wanted, ensure
+from bootstrap.say import DONE, FAILED, INTERRUPTED, SetupError, say
+
+_CHECKS: Final = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("pyright",),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what `arguments` ask for and return the exit status."""
+    try:
+        return _main(list(arguments), Environment(folder=ROOT / ".venv"))
+    except SetupError as err:
+        say(f"\n{err}\n{err.hint}")
+        return err.status
+    except KeyboardInterrupt:
+        say("\nStopped. Start run.py again to go on from here.")
+        return INTERRUPTED
+
+
+def _main(arguments: list[str], environment: Environment) -> int:
+    match arguments:
+        case ["setup"]:
+            ensure(environment, Wanted())
+            return DONE
+        case ["test", *rest]:
+            ensure(
+                environment, Wanted(extras=("test",), needs=frozenset({"offscreen"}))
+            )
+            return _test(environment, rest)
+        case ["check"]:
+            ensure(environment, Wanted(extras=("test",)))
+            return _check(environment)
+        case []:
+            return _open(environment)
+        case _:
+            ensure(environment, Wanted())
+            return _hand_over(environment, arguments)
+
+
+def _open(environment: Environment) -> int:
+    if has_display():
+        ensure(environment, Wanted(needs=frozenset({"offscreen", "window"})))
+        return _hand_over(environment, [])
+    ensure(environment, Wanted())
+    say("There is no display here, so no window: running `tunesmith demo` instead.")
+    return _hand_over(environment, ["demo"])
+
+
+def _hand_over(environment: Environment, arguments: list[str]) -> int:
+    """Become Tunesmith; on Windows, wait for it."""
+    # A folder named `app` or `core` where the person stands must not be taken for ours.
+    env = clean_environ() | {"PYTHONSAFEPATH": "1"}
+    command = [str(environment.python), "-m", "app", *arguments]
+    if sys.platform != "win32":
+        os.execve(command[0], command, env)  # noqa: S606 - our own interpreter
+    return subprocess.call(command, env=env)
+
+
+def _test(environment: Environment, arguments: list[str]) -> int:
+    env = clean_environ() | {
+        "QT_QPA_PLATFORM": "offscreen",
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+    }
+    command = [str(environment.python), "-m", "pytest", *arguments]
+    return subprocess.call(command, env=env, cwd=ROOT)
+
+
+def _check(environment: Environment) -> int:
+    """Run every static check, also after one has failed."""
+    python = str(environment.python)
+    contracts = str(_script(environment, "lint-imports"))
+    commands = [[python, "-m", *check] for check in _CHECKS] + [[contracts]]
+    failed = [
+        " ".join(command[-2:])
+        for command in commands
+        if subprocess.call(command, env=clean_environ(), cwd=ROOT) != 0
+    ]
+    for name in failed:
+        say(f"Failed: {name}")
+    return FAILED if failed else DONE
+
+
+def _script(environment: Environment, name: str) -> Path:
+    suffix = ".exe" if os.name == "nt" else ""
+    return environment.python.with_name(name + suffix)
