@@ -11,7 +11,7 @@ from typing import Literal
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.theme import fonts, icons, style
 from app.theme.resources import RESOURCES
@@ -52,6 +52,8 @@ __all__ = [
     "icon_pixmap",
     "monospace",
     "px",
+    "repolish",
+    "system_is_dark",
 ]
 
 Appearance = Literal["system", "light", "dark"]
@@ -137,6 +139,12 @@ def apply(
     return worn
 
 
+def repolish(widget: QWidget) -> None:
+    """Make the style sheet look again at `widget`'s ``kind``, ``role`` or ``tone``."""
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
 def _palette(tokens: Tokens) -> QPalette:
     role = QPalette.ColorRole
     palette = QPalette()
@@ -163,7 +171,5 @@ def _palette(tokens: Tokens) -> QPalette:
     ):
         palette.setColor(which, QColor(name))
     for which in (role.WindowText, role.Text, role.ButtonText):
-        palette.setColor(
-            QPalette.ColorGroup.Disabled, which, QColor(tokens.disabled)
-        )
+        palette.setColor(QPalette.ColorGroup.Disabled, which, QColor(tokens.disabled))
     return palette

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from app import theme
 from app.widgets.text import Text
 
 
@@ -83,8 +84,7 @@ class ChoiceCard(QFrame):
             return
         self.setProperty("chosen", "true" if chosen else "false")
         self.setAccessibleName(f"{self._name}, chosen" if chosen else self._name)
-        self.style().unpolish(self)
-        self.style().polish(self)
+        theme.repolish(self)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Pick on a click that ends inside."""

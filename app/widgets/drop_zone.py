@@ -81,8 +81,7 @@ class DropZone(QFrame):
 
     def _set_over(self, over: str) -> None:
         self.setProperty("over", over)
-        self.style().unpolish(self)
-        self.style().polish(self)
+        theme.repolish(self)
 
     def _draw(self) -> None:
         picture = theme.icon_pixmap(

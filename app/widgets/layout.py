@@ -73,13 +73,13 @@ def divider() -> QFrame:
 
 def clear(layout: QLayout) -> None:
     """Take everything out of `layout` and delete the widgets in it."""
-    while (item := layout.takeAt(0)) is not None:  # pyright: ignore[reportUnnecessaryComparison]
+    while (item := layout.takeAt(0)) is not None:
         widget = item.widget()
         inner = item.layout()
-        if widget is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        if widget is not None:
             widget.hide()
             widget.deleteLater()
-        elif inner is not None:  # pyright: ignore[reportUnnecessaryComparison]
+        elif inner is not None:
             clear(inner)
 
 
@@ -100,11 +100,11 @@ class FlowLayout(QLayout):
         """Return how many items there are."""
         return len(self._items)
 
-    def itemAt(self, index: int) -> QLayoutItem | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def itemAt(self, index: int) -> QLayoutItem | None:
         """Return the item at `index`, or None."""
         return self._items[index] if 0 <= index < len(self._items) else None
 
-    def takeAt(self, index: int) -> QLayoutItem | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def takeAt(self, index: int) -> QLayoutItem | None:
         """Remove and return the item at `index`, or None."""
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 

@@ -96,6 +96,7 @@ class Notice(QFrame):
             button = SecondaryButton(action.text, tip=action.tip or action.text)
             button.clicked.connect(action.run)
             self._actions.addWidget(button)
+        theme.repolish(self)
         self._draw()
         self.setVisible(True)
 
@@ -123,8 +124,6 @@ class Notice(QFrame):
             pixel_ratio=self.devicePixelRatioF(),
         )
         self._icon.setPixmap(picture)
-        self.style().unpolish(self)
-        self.style().polish(self)
 
     def _on_closed(self) -> None:
         self.setVisible(False)

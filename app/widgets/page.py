@@ -36,14 +36,14 @@ class PageHeader(QWidget):
         self.subtitle = Text(subtitle, "muted", wrap=True)
         self.subtitle.setVisible(bool(subtitle))
         words = column(self.title, self.subtitle, spacing=4)
-        self.actions = QHBoxLayout()
-        self.actions.setSpacing(8)
+        self.buttons = QHBoxLayout()
+        self.buttons.setSpacing(8)
         for action in actions:
-            self.actions.addWidget(action)
+            self.buttons.addWidget(action)
         line = row(spacing=16)
         add(line, words, stretch=1)
-        line.addLayout(self.actions)
-        line.setAlignment(self.actions, Qt.AlignmentFlag.AlignTop)
+        line.addLayout(self.buttons)
+        line.setAlignment(self.buttons, Qt.AlignmentFlag.AlignTop)
         self.setLayout(line)
 
     def set_text(self, title: str, subtitle: str = "") -> None:
@@ -74,9 +74,7 @@ class PageBody(QScrollArea):
         self.setAccessibleName(name)
         inner = QWidget()
         inner.setMaximumWidth(widest)
-        inner.setSizePolicy(
-            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred
-        )
+        inner.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.column = QVBoxLayout(inner)
         self.column.setContentsMargins(32, 28, 32, 32)
         self.column.setSpacing(24)

@@ -16,9 +16,7 @@ class KeyValueTable(QWidget):
     A third entry of a row is a tooltip that explains the name.
     """
 
-    def __init__(
-        self, *, columns: int = 1, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, *, columns: int = 1, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._columns = columns
         self._grid = QGridLayout(self)

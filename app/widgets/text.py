@@ -12,6 +12,8 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from app import theme
+
 Role = Literal[
     "body", "muted", "caption", "strong", "heading", "title", "error", "figure"
 ]
@@ -73,8 +75,7 @@ class Text(QLabel):
         if self.property("role") == role:
             return
         self.setProperty("role", role)
-        self.style().unpolish(self)
-        self.style().polish(self)
+        theme.repolish(self)
 
 
 class ElidedLabel(QLabel):

@@ -1,0 +1,50 @@
+"""The window's building blocks. They know neither `core` nor any page: plain values in.
+
+Import from the module, not from here, so that a page loads only what it shows:
+
+    text         Text(text, role, wrap=, selectable=)   roles: body muted caption strong
+                 heading title error figure; always plain text. ElidedLabel(text, role).
+                 plain_tip(text) for tooltips. break_long_runs(text).
+    layout       row(*items, spacing=), column(*items), STRETCH, boxed(layout),
+                 divider(), clear(layout), grow(widget), FlowLayout(spacing=).
+    page         PageHeader(title, subtitle, actions=), PageBody(*items) — scrolled,
+                 .column / .add(item); EmptyState(icon=, title=, text=, actions=).
+    card         Card(title, subtitle=) with .body, .header, .add(widget);
+                 ChoiceCard(name=) with .body, .set_chosen(bool), signal picked.
+    buttons      PrimaryButton, SecondaryButton, GhostButton, DangerButton:
+                 (text, tip=, icon=None), .set_tip; IconButton(icon, name=, tip=).
+    badge        Badge(text, tone, tip=), .show_text(text, tone). Tones: neutral accent
+                 good warn bad. paint_shape(painter, shape, box, colour).
+    notice       Notice(closable=) .show_notice(tone, title, text, actions=(Action(…),)),
+                 .clear(). Action(text=, run=, tip=).
+    toast        ToastHost(window).show(text, action="Undo", run=…).
+    stepper      Stepper(titles): signal requested(index); set_current, set_state(index,
+                 "todo" | "done" | "problem", why=).
+    summary      SummaryCard(title).show_lines((SummaryLine(label=, value=, detail=,
+                 badge=, tone=, key=), …)), .foot for buttons; signal requested(key).
+    fields       SearchField(placeholder): searched(text). Choice(options, name=) drop
+                 down: picked(key). Segmented(options, name=): picked(key).
+                 LabeledSlider(name, stops=, default=, unit=, tip=): edited(value).
+                 NumberField(name=, least=, most=, unit=).
+    drop_zone    DropZone(text=, hint=, actions=): dropped(tuple of Path).
+    progress     ProgressRow(what).show_progress(what, fraction=0..1 | None, detail=);
+                 cancelled(), paused().
+    tables       KeyValueTable(columns=).show_rows(((name, value[, tip]), …));
+                 SideBySide().show_texts(((heading, text), …)).
+    memory_bar   MemoryBar().show_rows((MemoryRow(label=, parts=(MemoryPart(name=,
+                 size_bytes=, tip=), …), low_bytes=, high_bytes=, verdict=, tone=,
+                 chosen=), …), free_bytes=).
+    line_chart   LineChart(ChartText(title=, x_label=, y_label=, empty=)).show_series(
+                 (Series(name=, x=, y=, look="line"|"faint"|"points"|"dashed",
+                 colour=0..7), …), levels=(Level(name=, y=),)); set_log(bool).
+    sparkline    Sparkline().show_values(values), paint_sparkline(painter, box, values);
+                 Histogram(name=).show_counts(counts, edges=, cut=, cut_label=).
+    document     SafeText(text, name=, monospace=, framed=) for foreign text;
+                 MarkdownView(text, name=) for answers; both .show_text(text).
+    log_tail     LogTail().append_text(text), .show_text(text).
+    expander     Expander(title) with .body.
+
+Icons are named after the files in ``resources/icons``; colours and sizes come from
+`app.theme` (`theme.current()` while painting). Only `app.theme.style` sets style
+sheets: ask for a role or kind there instead.
+"""

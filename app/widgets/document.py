@@ -1,0 +1,113 @@
+"""Longer texts from outside, shown without trusting them.
+
+Qt's rich text would read images from disk and the network share a name points at,
+and takes minutes over one unbroken line of a megabyte; none of that here.
+"""
+
+from __future__ import annotations
+
+from typing import Final, overload
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QFontMetrics, QTextDocument, QTextOption
+from PySide6.QtWidgets import (
+    QFrame,
+    QPlainTextEdit,
+    QSizePolicy,
+    QTextBrowser,
+    QWidget,
+)
+
+from app import theme
+from app.widgets.text import break_long_runs
+
+LONGEST_TEXT: Final = 200_000
+"""Characters shown; the rest is replaced by a line that says how much there is."""
+
+
+def shortened(text: str, *, longest: int = LONGEST_TEXT) -> str:
+    """Return `text` cut after `longest` characters, saying so, and no long runs."""
+    if len(text) > longest:
+        rest = len(text) - longest
+        text = f"{text[:longest]}\n… {rest} more characters are not shown."
+    return break_long_runs(text)
+
+
+class SafeText(QPlainTextEdit):
+    """Foreign text, read-only, selectable, never markup."""
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        name: str,
+        monospace: bool = False,
+        framed: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setReadOnly(True)
+        self.setAccessibleName(name)
+        self.setProperty("kind", "log" if framed else "plain")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setTabChangesFocus(True)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        if monospace:
+            self.setFont(theme.monospace())
+        self.show_text(text)
+
+    def show_text(self, text: str) -> None:
+        """Show `text`."""
+        self.setPlainText(shortened(text))
+
+
+class MarkdownView(QTextBrowser):
+    """Markdown without HTML, images or link opening; as tall as its text.
+
+    Signals:
+        anchorClicked (QUrl): a link was clicked; nothing was opened.
+    """
+
+    def __init__(
+        self, text: str = "", *, name: str, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setProperty("kind", "plain")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setOpenLinks(False)
+        self.setOpenExternalLinks(False)
+        self.setUndoRedoEnabled(False)
+        self.setTabChangesFocus(True)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.document().setDocumentMargin(0)
+        layout = self.document().documentLayout()
+        layout.documentSizeChanged.connect(self._fit_height)
+        self._shown: str | None = None
+        self.show_text(text)
+
+    def show_text(self, text: str) -> None:
+        """Show `text`; the same text again costs nothing."""
+        if text == self._shown:
+            return
+        self._shown = text
+        features = (
+            QTextDocument.MarkdownFeature.MarkdownNoHTML
+            | QTextDocument.MarkdownFeature.MarkdownDialectGitHub
+        )
+        self.document().setMarkdown(shortened(text), features)
+        self._fit_height()
+
+    @overload
+    def loadResource(self, type: int, name: QUrl) -> None: ...
+    @overload
+    def loadResource(self, type: int, name: str) -> None: ...
+    def loadResource(self, type: int, name: QUrl | str) -> None:  # noqa: A002
+        """Load nothing: a name in a model's answer must not reach disk or network."""
+
+    def _fit_height(self) -> None:
+        least = QFontMetrics(self.font()).lineSpacing()
+        self.setFixedHeight(max(least, int(self.document().size().height())) + 6)
