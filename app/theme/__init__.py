@@ -99,11 +99,13 @@ def monospace(role: TextRole = "body") -> QFont:
     return made
 
 
-def icon(name: str, colour_name: str | None = None, *, size: int = 20) -> QIcon:
+def icon(
+    name: str, colour_name: str | None = None, *, size: int = 20, gap: int = 0
+) -> QIcon:
     """Return our icon `name` in `colour_name`, by default the text colour."""
     tokens = current()
     return icons.icon(
-        name, colour_name or tokens.text, disabled=tokens.disabled, size=size
+        name, colour_name or tokens.text, disabled=tokens.disabled, size=size, gap=gap
     )
 
 

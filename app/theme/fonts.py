@@ -12,17 +12,18 @@ from PySide6.QtGui import QFont, QFontDatabase
 from app.theme.resources import RESOURCES
 from app.theme.tokens import TEXT_SIZES, TextRole
 
-_INTER: Final = RESOURCES / "fonts" / "InterVariable.ttf"
+# Static weights: a style sheet's font-weight does not reach a variable font's axis.
+_INTER: Final = ("Inter-Regular.ttf", "Inter-Medium.ttf", "Inter-SemiBold.ttf")
 _loaded: list[str] = []  # the family, once registered with this application
 
 
 def family() -> str:
     """Return the typeface's family name; the system's own if ours cannot be read."""
     if not _loaded:
-        number = QFontDatabase.addApplicationFont(str(_INTER))
-        families = QFontDatabase.applicationFontFamilies(number) if number >= 0 else []
+        files = (RESOURCES / "fonts" / name for name in _INTER)
+        numbers = [QFontDatabase.addApplicationFont(str(file)) for file in files]
         system = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
-        _loaded.append(families[0] if families else system.family())
+        _loaded.append("Inter" if min(numbers) >= 0 else system.family())
     return _loaded[0]
 
 

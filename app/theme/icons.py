@@ -30,14 +30,17 @@ def _source(name: str) -> str:
 
 @lru_cache(maxsize=512)
 def pixmap(
-    name: str, colour: str, *, size: int = 20, pixel_ratio: float = 1.0
+    name: str, colour: str, *, size: int = 20, pixel_ratio: float = 1.0, gap: int = 0
 ) -> QPixmap:
     """Return icon `name` in `colour`, `size` logical pixels square.
+
+    `gap` adds that many empty pixels at the right: Qt sets a button's words too
+    close to its icon, and has no other say in it.
 
     Raises:
         FileNotFoundError: There is no such icon; a mistake in our own code.
     """
-    picture = QPixmap(round(size * pixel_ratio), round(size * pixel_ratio))
+    picture = QPixmap(round((size + gap) * pixel_ratio), round(size * pixel_ratio))
     picture.setDevicePixelRatio(pixel_ratio)
     picture.fill(Qt.GlobalColor.transparent)
     svg = _source(name).replace("currentColor", colour)
@@ -50,13 +53,18 @@ def pixmap(
 
 
 def icon(
-    name: str, colour: str, *, disabled: str | None = None, size: int = 20
+    name: str,
+    colour: str,
+    *,
+    disabled: str | None = None,
+    size: int = 20,
+    gap: int = 0,
 ) -> QIcon:
     """Return an icon in `colour`, and in `disabled` where its control is disabled."""
     made = QIcon()
     for ratio in _PIXEL_RATIOS:
-        made.addPixmap(pixmap(name, colour, size=size, pixel_ratio=ratio))
+        made.addPixmap(pixmap(name, colour, size=size, pixel_ratio=ratio, gap=gap))
         if disabled is not None:
-            faded = pixmap(name, disabled, size=size, pixel_ratio=ratio)
+            faded = pixmap(name, disabled, size=size, pixel_ratio=ratio, gap=gap)
             made.addPixmap(faded, QIcon.Mode.Disabled)
     return made

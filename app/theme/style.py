@@ -77,6 +77,13 @@ QPushButton[kind="ghost"]:hover { background: $hover; }
 QPushButton[kind="ghost"]:pressed { background: $pressed; }
 QPushButton[kind="ghost"]:focus { border-color: $focus; }
 QPushButton[kind="ghost"]:disabled { color: $disabled; }
+QPushButton[compact="true"] { padding: 1px 6px; min-height: 0; }
+QPushButton[compact="true"]:focus { padding: 0 5px; }
+QPushButton[kind="expander"] { background: transparent; border-color: transparent;
+  padding: 4px 8px 4px 2px; color: $accent_text; text-align: left; }
+QPushButton[kind="expander"]:hover { background: $hover; }
+QPushButton[kind="expander"]:focus { border: 2px solid $focus;
+  padding: 3px 7px 3px 1px; }
 QPushButton::menu-indicator { image: none; width: 0; }
 QToolButton { border: 1px solid transparent; border-radius: $radius; padding: 5px;
   background: transparent; color: $text; }
@@ -124,6 +131,8 @@ QTextBrowser[kind="plain"]:focus, QPlainTextEdit[kind="plain"]:focus {
   border: 2px solid $focus; }
 QPlainTextEdit[kind="log"] { background: $sunken; border: 1px solid $line; }
 QSpinBox, QDoubleSpinBox { padding-right: 22px; }
+QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus { border: 0;
+  padding: 0 0 0 2px; min-height: 0; background: transparent; }
 QSpinBox::up-button, QDoubleSpinBox::up-button { subcontrol-origin: border;
   subcontrol-position: top right; width: 20px; border: 0; background: transparent;
   margin: 2px 2px 0 0; border-radius: 4px; }

@@ -22,14 +22,16 @@ class _Button(QPushButton):
         *,
         tip: str,
         icon: str | None = None,
+        compact: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(text, parent)
+        self.setProperty("compact", "true" if compact else "false")
         self._icon_name = icon
         self.setProperty("kind", self.kind)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setIconSize(QSize(theme.px(16), theme.px(16)))
+        self.setIconSize(QSize(theme.px(16) + 4, theme.px(16)))
         self.setAutoDefault(False)
         self.set_tip(tip)
         self._draw_icon()
@@ -55,7 +57,7 @@ class _Button(QPushButton):
 
     def _draw_icon(self) -> None:
         if self._icon_name is not None:
-            self.setIcon(theme.icon(self._icon_name, self._colour()))
+            self.setIcon(theme.icon(self._icon_name, self._colour(), gap=4))
 
 
 class PrimaryButton(_Button):

@@ -40,7 +40,8 @@ class Card(QFrame):
             outer.addWidget(Text(subtitle, "muted", wrap=True))
         self.body = QVBoxLayout()
         self.body.setSpacing(12)
-        outer.addLayout(self.body, 1)
+        outer.addLayout(self.body, 1000)
+        outer.addStretch(1)  # content that cannot grow stays at the top
 
     def add(self, widget: QWidget, *, stretch: int = 0) -> None:
         """Append `widget` below what is there."""

@@ -28,12 +28,12 @@ class Expander(QWidget):
     ) -> None:
         super().__init__(parent)
         self._button = QPushButton(title)
-        self._button.setProperty("kind", "ghost")
+        self._button.setProperty("kind", "expander")
         self._button.setCheckable(True)
         self._button.setChecked(is_open)
         self._button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._button.setToolTip(plain_tip(tip or title))
-        self._button.setIconSize(QSize(16, 16))
+        self._button.setIconSize(QSize(20, 16))
         self._content = QWidget()
         self.body = QVBoxLayout(self._content)
         self.body.setContentsMargins(0, 8, 0, 0)
@@ -64,6 +64,6 @@ class Expander(QWidget):
 
     def _draw(self) -> None:
         name = "down" if self._button.isChecked() else "right"
-        self._button.setIcon(theme.icon(name, theme.current().accent_text))
+        self._button.setIcon(theme.icon(name, theme.current().accent_text, gap=4))
         state = "open" if self._button.isChecked() else "closed"
         self._button.setAccessibleName(f"{self._button.text()}, {state}")

@@ -45,6 +45,7 @@ class SearchField(QLineEdit):
         self.setAccessibleName(placeholder)
         self.setToolTip(plain_tip(tip or placeholder))
         self.setClearButtonEnabled(True)
+        self.setMinimumWidth(theme.px(220))
         self._lens = self.addAction(
             theme.icon("search", theme.current().muted),
             QLineEdit.ActionPosition.LeadingPosition,

@@ -221,7 +221,7 @@ class LineChart(QWidget):
 
 def _pen(look: Look, colour: int) -> QPen:
     widths = {"line": 2.0, "faint": 1.0, "points": 1.2, "dashed": 1.5}
-    alpha = 0.35 if look == "faint" else 1.0
+    alpha = 0.5 if look == "faint" else 1.0
     pen = QPen(theme.colour(SERIES[colour % len(SERIES)], alpha=alpha), widths[look])
     pen.setCosmetic(True)
     if look == "dashed":

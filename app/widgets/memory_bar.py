@@ -101,7 +101,7 @@ class MemoryBar(QWidget):
         top = theme.px(22)
         body = rows * (_BAR_HEIGHT + theme.px(20) + _ROW_GAP)
         legend = self._legend_rows(width) * theme.px(24) if self._rows else 0
-        return int(top + body + _LEGEND_GAP + legend)
+        return int(top + body - _ROW_GAP + _LEGEND_GAP + legend)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint everything from the rows of now."""

@@ -72,7 +72,9 @@ class SummaryCard(Card):
         if line.detail:
             parts.append(Text(line.detail, "muted", wrap=True))
         if line.key:
-            change = GhostButton("Change", tip=f"Go to the step of: {line.label}")
+            change = GhostButton(
+                "Change", tip=f"Go to the step of: {line.label}", compact=True
+            )
             change.setAccessibleName(f"Change {line.label}")
             change.clicked.connect(self._asking(line.key))
             head.addWidget(change)
