@@ -1,0 +1,1 @@
+"""The Library page: every adapter, found again, understood, tidied up."""

@@ -1,0 +1,1 @@
+"""The Runs page: watch a training, steer it, compare it with others."""

@@ -1,0 +1,129 @@
+"""Every run there is, as short summaries; only files that changed are read again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from app.training.series import RunCurves, RunTracker
+from core.errors import TunesmithError
+from core.plan.plan import Plan
+from core.runs.folder import RunFolder, RunStatus, all_runs
+from core.runs.state import RunState
+
+_SPARK_POINTS: Final = 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One run in the list."""
+
+    run_id: str
+    status: RunStatus
+    plan: Plan
+    state: RunState
+    spark: tuple[float, ...] = ()
+    """Smoothed training loss, evenly thinned; for a sparkline."""
+    seconds_per_step: float | None = None
+    trained_s: float = 0.0
+    created: float = 0.0
+    """Unix seconds."""
+    predicted_memory: int | None = None
+    problem: str = ""
+    """Why the run's folder cannot be read; empty if it can."""
+
+    @property
+    def name(self) -> str:
+        """What the person called the run, or its id."""
+        return self.plan.name or self.run_id
+
+
+class History:
+    """Reads summaries; one thread at a time may use it.
+
+    It remembers how far each run's events were read, so that a refresh costs a look at
+    a few file times and whatever was written since.
+    """
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = runs
+        self._known: dict[str, _Known] = {}
+
+    def read(self) -> tuple[RunSummary, ...]:
+        """Return a summary of every run, newest first."""
+        folders = all_runs(self._runs)
+        known = {run.run_id: self._known.get(run.run_id) for run in folders}
+        self._known = {run.run_id: known[run.run_id] or _Known(run) for run in folders}
+        return tuple(self._known[run.run_id].summary() for run in folders)
+
+
+class _Known:
+    """One run, and how far it was read."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        self._tracker = RunTracker(run.events_file)
+        self._plan: Plan | None = None
+        self._problem = ""
+        self._facts: dict[str, Any] = {}
+        self._summary: RunSummary | None = None
+
+    def summary(self) -> RunSummary:
+        if self._plan is None:
+            self._read_fixed()
+        has_news = False
+        while self._tracker.advance():
+            has_news = True
+        status = self._run.status().status
+        if self._summary and not has_news and self._summary.status == status:
+            return self._summary
+        self._summary = self._made(status)
+        return self._summary
+
+    def _read_fixed(self) -> None:
+        self._facts = self._run.facts()
+        try:
+            self._plan = self._run.plan()
+        except TunesmithError as err:
+            self._plan = Plan(name=self._run.run_id)
+            self._problem = err.message
+
+    def _made(self, status: RunStatus) -> RunSummary:
+        snapshot = self._tracker.snapshot()
+        return RunSummary(
+            run_id=self._run.run_id,
+            status=status,
+            plan=self._plan or Plan(),
+            state=snapshot.state,
+            spark=spark(snapshot.curves),
+            seconds_per_step=snapshot.seconds_per_step,
+            trained_s=snapshot.trained_s,
+            created=_number(self._facts.get("created")) or 0.0,
+            predicted_memory=predicted_memory(self._facts),
+            problem=self._problem,
+        )
+
+
+def spark(curves: RunCurves) -> tuple[float, ...]:
+    """Return the shape of a run's loss in at most 48 values, the newest last."""
+    ys = curves.smoothed.ys if curves.smoothed else curves.eval_loss.ys
+    if len(ys) <= _SPARK_POINTS:
+        return tuple(ys)
+    stride = (len(ys) - 1) / (_SPARK_POINTS - 1)
+    return tuple(ys[round(at * stride)] for at in range(_SPARK_POINTS))
+
+
+def predicted_memory(facts: dict[str, Any]) -> int | None:
+    """Return the allocated bytes that were predicted when the run was made."""
+    predicted = facts.get("predicted")
+    if not isinstance(predicted, dict):
+        return None
+    found = _number(cast("dict[str, Any]", predicted).get("allocated"))
+    return None if found is None else round(found)
+
+
+def _number(found: object) -> float | None:
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        return None
+    return float(found)
