@@ -132,7 +132,7 @@ QTextBrowser[kind="plain"]:focus, QPlainTextEdit[kind="plain"]:focus {
 QPlainTextEdit[kind="log"] { background: $sunken; border: 1px solid $line; }
 QSpinBox, QDoubleSpinBox { padding-right: 22px; }
 QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus { border: 0;
-  padding: 0 0 0 2px; min-height: 0; background: transparent; }
+  padding: 0 0 0 8px; min-height: 0; background: transparent; }
 QSpinBox::up-button, QDoubleSpinBox::up-button { subcontrol-origin: border;
   subcontrol-position: top right; width: 20px; border: 0; background: transparent;
   margin: 2px 2px 0 0; border-radius: 4px; }

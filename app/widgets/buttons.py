@@ -7,7 +7,7 @@ click leaves none behind.
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtWidgets import QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app import theme
 from app.widgets.text import plain_tip
@@ -33,6 +33,7 @@ class _Button(QPushButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setIconSize(QSize(theme.px(16) + 4, theme.px(16)))
         self.setAutoDefault(False)
+        self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self.set_tip(tip)
         self._draw_icon()
 

@@ -20,6 +20,19 @@ from app.widgets.layout import STRETCH, add, column, row
 from app.widgets.text import Text
 
 
+class Page(QWidget):
+    """What the window shows for one place in the rail.
+
+    The frame calls these; override what the page needs.
+    """
+
+    def open_with(self, argument: object) -> None:
+        """Show what `argument` names; called on `Navigator.open(key, argument)`."""
+
+    def shut_down(self) -> None:
+        """Let go of threads and children; called once, before the window is gone."""
+
+
 class PageHeader(QWidget):
     """The page's name, a sentence on what it answers, and its actions at the right."""
 
