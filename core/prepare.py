@@ -1,0 +1,257 @@
+"""From a plan to a run that may start: everything that can be refused is refused here.
+
+The window and the command line both begin a run with `new_run`. It can take a second
+(it reads the data once), so the window calls it off the GUI thread.
+"""
+
+import importlib.metadata
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core import durable
+from core.data.load import load
+from core.data.starter import starter_file
+from core.errors import ModelError, PlanError, WouldNotFit
+from core.estimate.advice import fit_plan, recommend
+from core.estimate.answer import MemoryEstimate
+from core.estimate.memory import estimate
+from core.hardware.budget import DeviceBudget, device_budget
+from core.models.facts import ModelFacts
+from core.models.find import find_model
+from core.models.shape import ModelShape, shape_of
+from core.places import Places
+from core.plan.fields import with_value
+from core.plan.plan import DataChoice, Method, ModelChoice, Plan, Training
+from core.plan.problems import Problem, problems
+from core.runs.folder import RunFolder, create_run
+from core.units import bytes_text
+
+# Log, events and a run's small files, beside checkpoints and adapter.
+_RUN_FILES_BYTES = 32 << 20
+_DEMO_STEPS = 60
+_VERSIONS_OF = ("torch", "transformers", "peft", "bitsandbytes", "tunesmith")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What stands against a plan here and now, and what it would need."""
+
+    problems: tuple[Problem, ...]
+    estimate: MemoryEstimate | None = None
+    """None where the model is not known well enough to say."""
+    facts: ModelFacts | None = None
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.level == "error")
+
+
+def check(plan: Plan, places: Places, *, budget: DeviceBudget | None = None) -> Checked:
+    """Return what is wrong with `plan` on this machine, without reading its data.
+
+    A model that cannot be used is a problem of ``model.id``, not an exception.
+    """
+    if not plan.model.id.strip():
+        return Checked(problems=problems(plan))
+    try:
+        facts = find_model(plan.model.id, places)
+        shape = shape_of(facts, places)
+    except ModelError as err:
+        return Checked(problems=(*problems(plan), _model_problem(err)))
+    return Checked(
+        problems=problems(plan, context_length=facts.context_length),
+        estimate=estimate(plan, shape, budget or device_budget()),
+        facts=facts,
+    )
+
+
+def new_run(
+    plan: Plan,
+    places: Places,
+    *,
+    force: bool = False,
+    budget: DeviceBudget | None = None,
+) -> RunFolder:
+    """Return a queued run of `plan`, ready for `core.launch.start_run`.
+
+    Args:
+        plan: What to do. Its files may be relative to the current folder.
+        places: Where the run is made.
+        force: Start although the estimate says that it will not fit.
+        budget: The device to judge by; this machine's own if none.
+
+    Raises:
+        PlanError: Something in the plan is wrong; all of it is named.
+        ModelError: The base model cannot be used or is not on this disk.
+        DatasetError: A data file cannot be used as it is.
+        WouldNotFit: It needs more memory than is free, and `force` was not given.
+        DiskFull: The run would not fit on the disk.
+    """
+    plan = _settled(plan)
+    budget = budget or device_budget()
+    _require_sound(problems(plan))
+    facts = find_model(plan.model.id, places)
+    _require_here(facts)
+    _require_sound(problems(plan, context_length=facts.context_length))
+    predicted = estimate(plan, shape_of(facts, places), budget)
+    if not predicted.fits and predicted.available is not None and not force:
+        raise _would_not_fit(plan, predicted, budget)
+    load(plan.data)
+    written = predicted.disk.adapter * 2 + predicted.disk.checkpoints
+    durable.need_room(places.runs, written + _RUN_FILES_BYTES, what="This run")
+    return create_run(places.make().runs, plan, _facts(plan, facts, predicted, budget))
+
+
+def quick_plan(
+    model_id: str,
+    files: tuple[str, ...],
+    places: Places,
+    *,
+    budget: DeviceBudget | None = None,
+) -> Plan:
+    """Return a sensible plan for `model_id` and `files` on this machine.
+
+    The method is the one recommended here; batch and length are what fits, with the
+    effective batch kept at 8; checkpointing of activations only where it is needed.
+
+    Raises:
+        ModelError: The base model cannot be used.
+    """
+    budget = budget or device_budget()
+    facts = find_model(model_id, places)
+    shape = shape_of(facts, places)
+    plan = Plan(
+        model=ModelChoice(id=model_id),
+        data=DataChoice(files=files),
+        train=Training(seq_len=min(1024, facts.context_length or 1024)),
+    )
+    kind, _ = recommend(plan, shape, budget)
+    if kind in {"lora", "qlora"}:  # what this version trains
+        plan = with_value(plan, "method.kind", kind)
+    return _roomiest(plan, shape, budget)
+
+
+def demo_plan(places: Places, steps: int = 0) -> Plan:
+    """Return the plan of the demo: starter model, starter data, a few minutes on a CPU.
+
+    Args:
+        places: Where Tunesmith keeps its things.
+        steps: Optimiser steps; 0 for as many as teach the behaviour plainly.
+    """
+    del places  # the starter has an id, wherever it lies
+    return Plan(
+        name="First adapter",
+        model=ModelChoice(id="starter"),
+        data=DataChoice(files=(str(starter_file()),), eval_fraction=0.15),
+        method=Method(kind="lora", rank=16, alpha=32),
+        train=Training(
+            max_steps=steps or _DEMO_STEPS,
+            epochs=1000.0,
+            batch_size=4,
+            gradient_accumulation=1,
+            seq_len=256,
+            learning_rate=1e-3,
+            warmup_ratio=0.05,
+            gradient_checkpointing=False,
+        ),
+    )
+
+
+def _settled(plan: Plan) -> Plan:
+    files = tuple(str(Path(name).expanduser().absolute()) for name in plan.data.files)
+    plan = with_value(plan, "data.files", files)
+    folder = Path(plan.model.id).expanduser()
+    if plan.model.id and folder.is_dir() and plan.model.id != "starter":
+        return with_value(plan, "model.id", str(folder.absolute()))
+    return plan
+
+
+def _require_sound(found: tuple[Problem, ...]) -> None:
+    errors = [problem for problem in found if problem.level == "error"]
+    if not errors:
+        return
+    listed = " ".join(f"{p.field}: {p.message}" for p in errors)
+    raise PlanError(
+        "plan.problems",
+        f"The plan cannot be run. {listed}",
+        hint="Correct it in the plan file or with --set, then start again.",
+    )
+
+
+def _require_here(facts: ModelFacts) -> None:
+    if facts.problem:
+        raise ModelError("model.unusable", facts.problem, hint=facts.hint)
+    if facts.path is not None:
+        return
+    if facts.source == "starter":
+        raise ModelError(
+            "model.starter_not_made",
+            "The starter model has not been made on this machine yet.",
+            hint="“tunesmith models download starter” makes it, offline, in a minute.",
+        )
+    raise ModelError(
+        "model.not_here",
+        f"{facts.id} is not on this disk.",
+        hint=f"“tunesmith models download {facts.id}” fetches it.",
+    )
+
+
+def _would_not_fit(
+    plan: Plan, predicted: MemoryEstimate, budget: DeviceBudget
+) -> WouldNotFit:
+    return WouldNotFit(
+        "memory.would_not_fit",
+        f"This would not fit: {plan.method.kind} needs about"
+        f" {bytes_text(predicted.process)}, and {budget.name} has"
+        f" {bytes_text(budget.free)} free.",
+        hint="“tunesmith fit” shows what to change; --force starts it all the same.",
+    )
+
+
+def _model_problem(err: ModelError) -> Problem:
+    message = f"{err.message} {err.hint}".strip()
+    return Problem(level="error", field="model.id", message=message)
+
+
+def _facts(
+    plan: Plan, facts: ModelFacts, predicted: MemoryEstimate, budget: DeviceBudget
+) -> dict[str, Any]:
+    return {
+        "model": facts.name,
+        "model_path": str(facts.path),
+        "data_sha256": durable.files_sha256(Path(name) for name in plan.data.files),
+        "predicted": predicted,
+        "device": {
+            "kind": budget.kind,
+            "name": budget.name,
+            "total": budget.total,
+            "free": budget.free,
+        },
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for package in _VERSIONS_OF:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # run from a checkout, or a package this machine lacks
+    return found
+
+
+def _roomiest(plan: Plan, shape: ModelShape, budget: DeviceBudget) -> Plan:
+    """Return the first of a few layouts that fits, from the fastest to the leanest."""
+    for batch_size, checkpointing in ((4, False), (2, False), (1, False), (2, True)):
+        layout = replace(
+            plan.train,
+            batch_size=batch_size,
+            gradient_accumulation=8 // batch_size,
+            gradient_checkpointing=checkpointing,
+        )
+        tried = replace(plan, train=layout)
+        if estimate(tried, shape, budget).fits:
+            return tried
+    return fit_plan(plan, shape, budget).plan
