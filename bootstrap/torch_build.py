@@ -200,8 +200,9 @@ def ask_index(build: TorchBuild) -> Answer:
 
 def _ask(build: TorchBuild) -> Answer:
     url = f"{build.index_url}/torch/"
+    opener = urllib.request.build_opener()  # reads the proxies afresh
     try:
-        with urllib.request.urlopen(url, timeout=_CONNECT_TIMEOUT_S) as reply:  # noqa: S310 - a constant https address
+        with opener.open(url, timeout=_CONNECT_TIMEOUT_S) as reply:
             page = reply.read().decode(errors="replace")
     except urllib.error.HTTPError as err:
         return "not offered" if err.code in (403, 404) else "unreachable"
