@@ -1,0 +1,188 @@
+"""A base model's sizes: every tensor it holds, known from its config.json alone.
+
+The memory estimate counts these tensors one by one, so the shapes must be those that
+transformers builds; `tests/models/test_shape.py` builds each family and compares.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+NormKind = Literal["rms", "rms_unit_offset", "layer"]
+QkNorm = Literal["none", "head", "whole"]
+Activation = Literal["silu", "gelu", "gelu_tanh", "gelu_new", "relu"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linear:
+    """One weight matrix that takes part in a matrix product."""
+
+    name: str
+    """The last part of its module's name: what target_modules matches."""
+    inputs: int
+    outputs: int
+    bias: bool = False
+
+    @property
+    def elements(self) -> int:
+        return self.inputs * self.outputs
+
+    @property
+    def parameters(self) -> int:
+        return self.elements + (self.outputs if self.bias else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """How one block attends."""
+
+    heads: int
+    kv_heads: int
+    head_dim: int
+    linears: tuple[Linear, ...]
+    """q, k, v, o; or one fused projection and the output."""
+    fused: bool = False
+    rotary: float = 1.0
+    """Share of the head that is rotated; 0 without rotary positions."""
+    qk_norm: QkNorm = "none"
+    window: int | None = None
+    softcap: bool = False
+
+    @property
+    def query(self) -> int:
+        return self.heads * self.head_dim
+
+    @property
+    def key(self) -> int:
+        return self.kv_heads * self.head_dim
+
+    @property
+    def output(self) -> Linear:
+        return self.linears[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedForward:
+    """The part between attentions. `linears` ends with the one that leads back."""
+
+    width: int
+    linears: tuple[Linear, ...]
+    activation: Activation = "silu"
+    gated: bool = True
+    fused: bool = False
+    """Gate and up projection are one matrix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experts:
+    """A mixture of experts, held as two three-dimensional tensors and a router.
+
+    transformers 5 fuses the experts into parameters that are no ``nn.Linear``: neither
+    bitsandbytes nor PEFT's all-linear touches them.
+    """
+
+    count: int
+    per_token: int
+    width: int
+    hidden: int
+    shared: FeedForward | None = None
+    shared_gate: Linear | None = None
+
+    @property
+    def tensors(self) -> tuple[int, ...]:
+        """Elements of gate_up_proj, down_proj and the router."""
+        return (
+            self.count * 2 * self.width * self.hidden,
+            self.count * self.hidden * self.width,
+            self.count * self.hidden,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One kind of decoder layer and how many of them there are."""
+
+    count: int
+    attention: Attention
+    mlp: FeedForward | Experts
+    norm: NormKind = "rms"
+    norms: tuple[int, ...] = ()
+    """Elements of each norm's tensors outside attention (weight, and bias if any)."""
+    attention_norms: tuple[int, ...] = ()
+    """Elements of the norms of queries and keys."""
+    post_norms: bool = False
+    """Norms after attention and MLP, before each sum (Gemma 2 and 3)."""
+    pre_norms: bool = True
+    """Norms before attention and MLP."""
+    parallel: bool = False
+    """Attention and MLP read the same norm and are summed together (Phi, Falcon)."""
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """Every ``nn.Linear`` of the block, in the order of use."""
+        return (*self.attention.linears, *_mlp_linears(self.mlp))
+
+    @property
+    def other_tensors(self) -> tuple[int, ...]:
+        """Elements of every tensor that belongs to no ``nn.Linear``."""
+        experts = self.mlp.tensors if isinstance(self.mlp, Experts) else ()
+        return (*self.norms, *self.attention_norms, *experts)
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of one such block."""
+        return sum(linear.parameters for linear in self.linears) + sum(
+            self.other_tensors
+        )
+
+
+def _mlp_linears(mlp: FeedForward | Experts) -> tuple[Linear, ...]:
+    if isinstance(mlp, FeedForward):
+        return mlp.linears
+    shared = mlp.shared.linears if mlp.shared is not None else ()
+    gate = (mlp.shared_gate,) if mlp.shared_gate is not None else ()
+    return (*shared, *gate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelShape:
+    """All tensors of a causal language model."""
+
+    architecture: str
+    """The config's model_type."""
+    hidden: int
+    vocabulary: int
+    blocks: tuple[Block, ...]
+    embeddings: tuple[int, ...]
+    """Elements of each embedding table: tokens first, then positions."""
+    final_norm: tuple[int, ...]
+    head: Linear
+    tied: bool
+    """The head's weight is the token table itself."""
+    context_length: int | None
+    norm: NormKind = "rms"
+    softcap: bool = False
+    """Logits pass a tanh (Gemma 2)."""
+    known: bool = True
+    """False: an architecture we do not know, read as if it were a Llama."""
+
+    @property
+    def layers(self) -> int:
+        return sum(block.count for block in self.blocks)
+
+    @property
+    def parameters(self) -> int:
+        """Parameters as transformers counts them: a tied head once."""
+        head = self.head.parameters - (self.head.elements if self.tied else 0)
+        return (
+            sum(block.count * block.parameters for block in self.blocks)
+            + sum(self.embeddings)
+            + sum(self.final_norm)
+            + head
+        )
+
+    def linears(self) -> Iterator[tuple[Linear, int]]:
+        """Give each kind of linear layer inside the blocks and how many there are."""
+        for block in self.blocks:
+            for linear in block.linears:
+                yield linear, block.count
