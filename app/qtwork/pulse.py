@@ -86,7 +86,7 @@ class Pulse(QThread):
     def _look_at_runs(self) -> None:
         try:
             found = self._read_runs()
-        except Exception:  # thread boundary: the next beat tries again
+        except Exception:  # noqa: BLE001 - thread boundary: the next beat looks again
             _log.exception("could not read the runs")
             return
         if found != self._runs:
@@ -96,7 +96,7 @@ class Pulse(QThread):
     def _look_at_device(self) -> None:
         try:
             found = self._read_device()
-        except Exception:  # thread boundary: the next beat tries again
+        except Exception:  # noqa: BLE001 - thread boundary: the next beat looks again
             _log.exception("could not read the device")
             return
         if found != self._device:
