@@ -1,0 +1,107 @@
+"""What the command line says, and where: answers on stdout, all else on stderr."""
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from core.errors import TunesmithError
+from core.wire import line, to_json
+
+
+class Console:
+    """The two streams of a command, and the promise about ``--json``.
+
+    With `as_json` exactly one document goes to stdout. With `as_events` each event goes
+    there as a line and the answer is the last line; with both, stdout keeps the first
+    promise and events go to stderr.
+    """
+
+    def __init__(
+        self, *, as_json: bool, as_events: bool, out: TextIO, err: TextIO
+    ) -> None:
+        self.as_json = as_json
+        self.as_events = as_events
+        self._out = out
+        self._err = err
+        self._drawn = 0
+        self.is_live = err.isatty()
+        """Whether a person watches stderr, so that a line may be redrawn."""
+
+    def answer(self, document: Mapping[str, Any], text: str) -> None:
+        """Give the command's one answer, for a program or for a person."""
+        self.clear()
+        if self.as_json:
+            tree = to_json(document)
+            print(
+                json.dumps(tree, ensure_ascii=False, allow_nan=False, indent=1),
+                file=self._out,
+                flush=True,
+            )
+        elif self.as_events:
+            print(line({"kind": "result", **document}), file=self._out, flush=True)
+        elif text:
+            print(text, file=self._out, flush=True)
+
+    def event(self, event: Any) -> None:
+        """Give one event as a line of JSON, if events were asked for."""
+        if not self.as_events:
+            return
+        self.clear()
+        stream = self._err if self.as_json else self._out
+        text = event if isinstance(event, str) else line(event)
+        print(text, file=stream, flush=True)
+
+    def say(self, text: str, *, end: str = "\n") -> None:
+        """Give a piece of a conversation to a person; nothing with --json."""
+        if not (self.as_json or self.as_events):
+            self.clear()
+            print(text, end=end, file=self._out, flush=True)
+
+    def note(self, text: str) -> None:
+        """Tell a person something beside the answer."""
+        self.clear()
+        print(text, file=self._err, flush=True)
+
+    def draw(self, text: str) -> None:
+        """Redraw the one live line, if a person watches."""
+        if not self.is_live:
+            return
+        width = shutil.get_terminal_size().columns - 1
+        shown = text[:width]
+        blank = " " * max(0, self._drawn - len(shown))
+        print(f"\r{shown}{blank}", end="", file=self._err, flush=True)
+        self._drawn = len(shown)
+
+    def clear(self) -> None:
+        """Take the live line away."""
+        if self._drawn:
+            blank = " " * self._drawn
+            print(f"\r{blank}\r", end="", file=self._err, flush=True)
+            self._drawn = 0
+
+    def fail(
+        self, err: TunesmithError, *, beside: Mapping[str, Any] | None = None
+    ) -> None:
+        """Tell an error to the person and, with --json, to the program.
+
+        Args:
+            err: What happened and what to do.
+            beside: More keys of the document, such as the run's id.
+        """
+        document = {"error": err.to_json(), **(beside or {})}
+        if self.as_json or self.as_events:
+            self.answer(document, "")
+        sentences = [err.message, err.hint]
+        self.note("\n".join(sentence for sentence in sentences if sentence))
+
+
+def standard_console(*, as_json: bool, as_events: bool) -> Console:
+    """Return the console on this process's own streams, in UTF-8 everywhere."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            # Windows writes cp1252 into pipes; JSON is UTF-8
+            reconfigure(encoding="utf-8", errors="replace")
+    return Console(as_json=as_json, as_events=as_events, out=sys.stdout, err=sys.stderr)

@@ -1,0 +1,68 @@
+"""The plan's keys as flags: ``--rank 16 --target-modules q_proj,v_proj --no-double-quant``.
+
+They come from the one table of fields, so a new key is a new flag by itself. Values are
+read by the plan's own codec, so that a flag and a plan file refuse the same things.
+"""
+
+import argparse
+
+from core.plan.codec import parse_value
+from core.plan.fields import FIELDS, PlanField, with_value
+from core.plan.plan import Plan
+
+_PREFIX = "plan:"
+# These have an option of their own, or make no sense before there is data.
+_ELSEWHERE = {"model.id", "data.files"}
+
+
+def add_plan_flags(parser: argparse.ArgumentParser, *, with_data: bool = False) -> None:
+    """Add one flag for each key of method and training, and of data if asked."""
+    group = parser.add_argument_group("plan options")
+    for field in FIELDS:
+        if field.key in _ELSEWHERE or (_is_data(field) and not with_data):
+            continue
+        dest = f"{_PREFIX}{field.key}"
+        words = field.explanation.what.replace("%", "%%")
+        names = ["--method", "--kind"] if field.key == "method.kind" else []
+        names = names or [f"--{field.flag}"]
+        if field.type == "boolean":
+            group.add_argument(
+                *names, action=argparse.BooleanOptionalAction, dest=dest, help=words
+            )
+        else:
+            group.add_argument(*names, dest=dest, metavar=_sign(field), help=words)
+
+
+def plan_with_flags(plan: Plan, arguments: argparse.Namespace) -> Plan:
+    """Return `plan` with every flag that was given.
+
+    Raises:
+        PlanError: A value is of the wrong kind.
+    """
+    for field in FIELDS:
+        given = getattr(arguments, f"{_PREFIX}{field.key}", None)
+        if given is not None:
+            value = given if isinstance(given, bool) else parse_value(field, given)
+            plan = with_value(plan, field.key, value)
+    return plan
+
+
+def given_keys(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the dotted keys whose flags were given."""
+    return tuple(
+        field.key
+        for field in FIELDS
+        if getattr(arguments, f"{_PREFIX}{field.key}", None) is not None
+    )
+
+
+def _is_data(field: PlanField) -> bool:
+    return field.key.startswith("data.") or field.key == "name"
+
+
+def _sign(field: PlanField) -> str:
+    if field.type == "choice":
+        return "|".join(field.choices)
+    return {"integer": "N", "number": "X", "list": "A,B", "mapping": "A=B"}.get(
+        field.type, "TEXT"
+    )
