@@ -114,11 +114,12 @@ def _not_accelerated(
     host_answered = result.version.endswith("+cpu")
     if isinstance(driver, Driver) and not offered and host_answered:
         return torch_build.too_old(driver)
-    tried = f" Tried: {'; '.join(reasons)}." if reasons else ""
+    first = "When download.pytorch.org can be reached, delete"
+    if reasons:
+        first = f"Tried: {'; '.join(reasons)}. Update the graphics driver, delete"
     return Problem(
         code="torch.cpu_build",
         message=f"There is a GPU, but torch {result.version} does not use it; training"
         " runs on the processor.",
-        hint="When download.pytorch.org can be reached, delete the folder .venv and"
-        f" start run.py again.{tried}",
+        hint=f"{first} the folder .venv and start run.py again.",
     )
