@@ -5,22 +5,23 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from bootstrap import (
-    lock,
     machine,
     project,
     system_packages,
     torch_build,
     torch_check,
+    torch_index,
     torch_install,
 )
 from bootstrap.child import Pip, clean_environ
 from bootstrap.environment import Environment, Record, read_record, write_record
 from bootstrap.project import Project
+from bootstrap.ready import Need, Wanted
 from bootstrap.say import (
     WRONG_REQUEST,
     Problem,
@@ -29,7 +30,6 @@ from bootstrap.say import (
     gigabytes,
     say,
 )
-from bootstrap.system_packages import Need
 
 _STEPS: Final = 5
 _UPDATE_BYTES: Final = 1_000_000_000
@@ -37,46 +37,7 @@ _EXTRA_BYTES: Final = 600_000_000
 _PYTHON: Final[frozenset[Need]] = frozenset({"python"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the environment must be good for."""
-
-    extras: tuple[str, ...] = ()
-    needs: frozenset[Need] = frozenset()
-
-
-def ensure(environment: Environment, wanted: Wanted) -> None:
-    """Make `environment` whole and up to date; quick when it already is.
-
-    Raises:
-        SetupError: It cannot be done; says why and what to do.
-    """
-    asked = project.read(environment.folder.parent)
-    if not _is_ready(environment, asked, wanted):
-        path = environment.folder.with_name(f"{environment.folder.name}.lock")
-        with lock.held(path) as descriptor:
-            # Whoever held the lock before us may have done it all.
-            if not _is_ready(environment, asked, wanted):
-                _Setup(environment, asked, wanted, descriptor).run()
-    elif wanted.needs:
-        missing = system_packages.look(environment_must_be_made=False)
-        system_packages.ensure(wanted.needs, missing)
-
-
-def _is_ready(environment: Environment, asked: Project, wanted: Wanted) -> bool:
-    record = read_record(environment.folder)
-    return (
-        record is not None
-        and record.finished
-        and record.location == str(environment.folder)
-        and record.fingerprint == project.fingerprint(asked)
-        and set(wanted.extras) <= set(record.extras)
-        and environment.can_start()
-        and record.python == environment.base_python()
-    )
-
-
-class _Setup:
+class Setup:
     """One run through all the steps, holding the lock."""
 
     def __init__(
@@ -213,7 +174,7 @@ class _Setup:
         self, found: machine.Machine, choice: torch_build.TorchChoice
     ) -> tuple[Problem, ...]:
         self._begin(2, "torch", f"torch {torch_build.TORCH_VERSION}")
-        builds = torch_build.reachable(choice)
+        builds = torch_index.reachable(choice)
         if not any(build.tag for build in builds):
             say("      download.pytorch.org is out of reach; asking pip's own index.")
         done = torch_install.install(

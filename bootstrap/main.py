@@ -10,7 +10,7 @@ from typing import Final
 from bootstrap.child import clean_environ
 from bootstrap.display import has_display
 from bootstrap.environment import ROOT, Environment
-from bootstrap.install import Wanted, ensure
+from bootstrap.ready import Wanted, ensure
 from bootstrap.say import DONE, FAILED, INTERRUPTED, SetupError, say
 
 _CHECKS: Final = (

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from bootstrap.ready import Need
 from bootstrap.say import WRONG_REQUEST, SetupError, say
 
-Need = Literal["python", "offscreen", "window"]
 Manager = Literal["apt-get", "dnf", "pacman", "zypper"]
 
 

@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bootstrap import torch_build
-from bootstrap.torch_build import TORCH_VERSION, TorchBuild, ask_index
+from bootstrap.torch_build import TORCH_VERSION, TorchBuild
+from bootstrap.torch_index import ask_index
 
 CU130 = TorchBuild(tag="cu130", accelerator="cuda")
 

@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap import main as entry
 from bootstrap.environment import Environment
-from bootstrap.install import Wanted
+from bootstrap.ready import Wanted
 from bootstrap.say import SetupError
 
 

@@ -5,7 +5,8 @@ import pytest
 from bootstrap.machine import Machine
 from bootstrap.nvml import BrokenDriver, Card, Driver
 from bootstrap.say import SetupError
-from bootstrap.torch_build import Answer, TorchBuild, choose, reachable
+from bootstrap.torch_build import TorchBuild, choose
+from bootstrap.torch_index import Answer, reachable
 
 
 def driver(cuda: tuple[int, int], *capabilities: tuple[int, int]) -> Driver:
