@@ -7,7 +7,8 @@ Import from the module, not from here, so that a page loads only what it shows:
                  plain_tip(text) for tooltips. break_long_runs(text).
     layout       row(*items, spacing=), column(*items), STRETCH, boxed(layout),
                  divider(), clear(layout), grow(widget), FlowLayout(spacing=).
-    page         PageHeader(title, subtitle, actions=), PageBody(*items) — scrolled,
+    page         Page (base class: override open_with(argument), shut_down());
+                 PageHeader(title, subtitle, actions=), PageBody(*items) — scrolled,
                  .column / .add(item); EmptyState(icon=, title=, text=, actions=).
     card         Card(title, subtitle=) with .body, .header, .add(widget);
                  ChoiceCard(name=) with .body, .set_chosen(bool), signal picked.
@@ -43,6 +44,9 @@ Import from the module, not from here, so that a page loads only what it shows:
                  MarkdownView(text, name=) for answers; both .show_text(text).
     log_tail     LogTail().append_text(text), .show_text(text).
     expander     Expander(title) with .body.
+
+A page's module ``app/<place>/page.py`` has ``build(services: Services) -> Page``; see
+`app.services` for what `Services` holds and `app.compose` for the table of pages.
 
 Icons are named after the files in ``resources/icons``; colours and sizes come from
 `app.theme` (`theme.current()` while painting). Only `app.theme.style` sets style

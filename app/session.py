@@ -1,0 +1,63 @@
+"""One opening of the window, from its first picture to its last."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtWidgets import QApplication
+
+from app import theme
+from app.compose import PAGES, compose
+from app.crash import CrashReporter, start_log
+from app.main_window import MainWindow
+from core.places import Places
+
+
+class Session(QObject):
+    """Holds the window and what it stands on; `start` begins the threads."""
+
+    def __init__(self, app: QApplication, places: Places) -> None:
+        super().__init__()
+        self._app = app
+        self._log_folder = places.home / "logs"
+        self.services = compose(places, restyle=self.restyle)
+        self.restyle()
+        self.window = MainWindow(PAGES, self.services)
+        self._crashes = CrashReporter(self)
+        self._crashes.crashed.connect(self.window.show_crash)
+        app.styleHints().colorSchemeChanged.connect(self._on_scheme_changed)
+
+    def show(self, *, page: str = "home") -> None:
+        """Show the window with its first page."""
+        self.window.place(self.services.settings.now)
+        self.window.open_page(page)
+        self.window.show()
+
+    @Slot()
+    def start(self) -> None:
+        """Begin what the first picture does not need: log, threads, other pages."""
+        start_log(self._log_folder)
+        self._crashes.install()
+        if self.services.settings.problem:
+            self.window.show_problem(self.services.settings.problem)
+        self.services.pulse.start()
+        QTimer.singleShot(300, self.window, self._build_others)
+
+    def end(self) -> None:
+        """End the threads and let the engines run on by themselves."""
+        self.services.pulse.end()
+        self.services.launcher.let_go()
+
+    @Slot()
+    def restyle(self) -> None:
+        """Dress everything as the settings say."""
+        now = self.services.settings.now
+        theme.apply(self._app, now.appearance, text_scale=now.text_scale_percent / 100)
+
+    @Slot()
+    def _on_scheme_changed(self) -> None:
+        if self.services.settings.now.appearance == "system":
+            self.restyle()
+
+    @Slot()
+    def _build_others(self) -> None:
+        self.window.build_soon([spec.key for spec in PAGES])
