@@ -1,0 +1,164 @@
+"""From what a person names to a base model: starter, folder, cache or catalogue."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from core.errors import ModelError
+from core.models.added import added_models, is_hub_id
+from core.models.catalogue import catalogue, catalogue_facts, catalogue_shape
+from core.models.config import read_config
+from core.models.facts import ModelFacts
+from core.models.folder import check_config, check_folder, facts_of_folder
+from core.models.hub_cache import cached_facts, cached_models
+from core.models.reading import read_shape
+from core.models.shape import ModelShape
+from core.models.starter import (
+    STARTER_HUB_ID,
+    STARTER_ID,
+    starter_facts,
+    starter_folder,
+    starter_path,
+)
+from core.places import Places
+
+
+def find_model(id_or_path: str, places: Places, revision: str = "") -> ModelFacts:
+    """Return the model a person means.
+
+    A catalogue or Hub model that is not on this disk has `path` None and can be
+    downloaded; a bare config.json too has `path` None and can only be estimated.
+
+    Raises:
+        ModelError: There is no such model, or it cannot be trained, and why.
+    """
+    if not id_or_path.strip():
+        raise ModelError(
+            "model.unnamed",
+            "No model was named.",
+            hint="Name one, such as “starter”; “tunesmith models” lists them.",
+        )
+    if id_or_path == STARTER_ID:
+        return starter_facts(places)
+    path = Path(id_or_path).expanduser()
+    if path.exists():
+        return _on_disk(path, places)
+    cached = cached_facts(id_or_path, revision) if is_hub_id(id_or_path) else None
+    if cached is not None and cached.path is not None and not cached.problem:
+        return cached
+    if cached is not None and cached.path is not None and _only_begun(cached.path):
+        cached = None  # a download that was cut short: offered for download again
+    if cached is not None and cached.path is not None:
+        check_folder(cached.path)
+    known = catalogue_facts(id_or_path) or _named(id_or_path)
+    if known is not None:
+        return replace(cached_facts(known.id) or known, problem="", hint="")
+    if is_hub_id(id_or_path):
+        name = id_or_path.rpartition("/")[2]
+        return ModelFacts(id=id_or_path, name=name, source="hub")
+    raise _unknown(id_or_path)
+
+
+def all_models(places: Places) -> tuple[ModelFacts, ...]:
+    """Return every model known here, each once; what is on this disk comes first."""
+    found: dict[str, ModelFacts] = {}
+    for facts in _candidates(places):
+        found.setdefault(facts.id, facts)
+    return tuple(sorted(found.values(), key=_rank))
+
+
+def shape_of(facts: ModelFacts, places: Places) -> ModelShape:
+    """Return the tensors of a model, on this disk or in the catalogue.
+
+    Raises:
+        ModelError: Its config is nowhere to be read.
+    """
+    if facts.path is not None:
+        return read_shape(facts.path)
+    if facts.id == STARTER_ID:
+        made = starter_path(places)
+        known = read_shape(made) if made else catalogue_shape(STARTER_HUB_ID)
+        assert known is not None
+        return known
+    known = catalogue_shape(facts.id)
+    if known is not None:
+        return known
+    file = Path(facts.id).expanduser()
+    if file.is_file():
+        return read_shape(file)
+    raise ModelError(
+        "model.not_here",
+        f"{facts.id} is not on this disk, so its sizes are unknown.",
+        hint="Download it first, or give its config.json.",
+    )
+
+
+def _candidates(places: Places) -> Iterator[ModelFacts]:
+    yield starter_facts(places)
+    yield from added_models(places)
+    for folder in sorted(places.models.glob("[!.]*")):
+        if folder.is_dir() and folder != starter_folder(places):
+            yield facts_of_folder(
+                folder, id=str(folder), name=folder.name, source="local"
+            )
+    yield from cached_models()
+    yield from catalogue()
+
+
+def _rank(facts: ModelFacts) -> tuple[int, int, str]:
+    order = 0 if facts.id == STARTER_ID else 1 if facts.local else 2
+    return order, facts.parameters or 0, facts.id
+
+
+def _on_disk(path: Path, places: Places) -> ModelFacts:
+    if path.is_file() and path.suffix == ".json":
+        config = read_config(path)
+        check_config(config, path.name)
+        shape = read_shape(config)
+        return ModelFacts(
+            id=str(path.absolute()),
+            name=path.absolute().parent.name,
+            source="local",
+            parameters=shape.parameters,
+            architecture=shape.architecture,
+            context_length=shape.context_length,
+            hint="A bare config.json can be estimated, not trained.",
+        )
+    check_folder(path)
+    folder = path.absolute()
+    if folder == starter_folder(places):
+        return starter_facts(places)
+    return facts_of_folder(folder, id=str(folder), name=folder.name, source="local")
+
+
+def _only_begun(folder: Path) -> bool:
+    try:
+        check_folder(folder)
+    except ModelError as err:
+        return err.code in {
+            "model.no_weights",
+            "model.incomplete",
+            "model.no_tokenizer",
+            "model.none",
+        }
+    return False
+
+
+def _named(name: str) -> ModelFacts | None:
+    """Return the one catalogue model with this name and any owner, else None."""
+    lowered = name.lower()
+    found = [facts for facts in catalogue() if facts.name.lower() == lowered]
+    return found[0] if len(found) == 1 else None
+
+
+def _unknown(name: str) -> ModelError:
+    names = {facts.id.lower(): facts.id for facts in catalogue()}
+    names |= {facts.name.lower(): facts.id for facts in catalogue()}
+    near = difflib.get_close_matches(name.lower(), list(names), 1, 0.5)
+    meant = f"Did you mean {names[near[0]]}? " if near else ""
+    return ModelError(
+        "model.unknown",
+        f"“{name}” is no model here and no Hub id.",
+        hint=meant + "“tunesmith models” lists what there is.",
+    )

@@ -1,0 +1,115 @@
+"""A folder that claims to be a base model: whether it is one, and why not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.errors import ModelError
+from core.models.config import read_config
+from core.models.facts import ModelFacts, Source
+from core.models.reading import read_shape
+from core.models.weights import gguf_error, weight_files
+
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
+_CODE_KEYS = ("auto_map", "attn_implementation", "_attn_implementation")
+
+
+def check_folder(folder: Path) -> dict[str, Any]:
+    """Return the config of the model in `folder`, which can be trained.
+
+    Raises:
+        ModelError: It cannot, and why.
+    """
+    if folder.is_file() and folder.suffix.lower() == ".gguf":
+        raise gguf_error(folder)
+    if not folder.is_dir():
+        raise ModelError(
+            "model.missing",
+            f"{folder} is not there.",
+            hint="Give the folder of a model, or an id such as Qwen/Qwen2.5-0.5B.",
+        )
+    if (folder / "adapter_config.json").is_file() and not _has_weights(folder):
+        raise ModelError(
+            "model.adapter",
+            f"{folder.name} is an adapter, not a base model.",
+            hint="Choose the base model it was trained on; chat can add the adapter.",
+        )
+    if not (folder / "config.json").is_file():
+        if any(folder.glob("*.gguf")):
+            raise gguf_error(folder)
+        raise ModelError(
+            "model.none",
+            f"{folder} holds no model: there is no config.json in it.",
+            hint="Choose the folder that holds config.json and model.safetensors.",
+        )
+    config = read_config(folder)
+    check_config(config, folder.name)
+    weight_files(folder)
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise ModelError(
+            "model.no_tokenizer",
+            f"{folder.name} holds no tokenizer (tokenizer.json).",
+            hint="Download the whole model; the tokenizer belongs to it.",
+        )
+    return config
+
+
+def check_config(config: Mapping[str, Any], name: str) -> None:
+    """Return if a model with this config may be loaded.
+
+    Raises:
+        ModelError: It would run foreign code, is quantised, or has no sizes.
+    """
+    if config.get("auto_map"):
+        raise ModelError(
+            "model.remote_code",
+            f"{name} brings its own program code (auto_map) and would run it here.",
+            hint="Choose a model of a known architecture. Tunesmith never runs a"
+            " model's code.",
+        )
+    for key in _CODE_KEYS[1:]:
+        if "/" in str(config.get(key) or ""):
+            raise ModelError(
+                "model.remote_code",
+                f"{name} asks to fetch and run a kernel from the network ({key}).",
+                hint="Choose another model. Tunesmith never runs a model's code.",
+            )
+    read_shape(config)
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(
+        (folder / name).is_file()
+        for name in ("model.safetensors", "model.safetensors.index.json")
+    )
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the bytes of the files in `folder`, links followed."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def facts_of_folder(folder: Path, *, id: str, name: str, source: Source) -> ModelFacts:  # noqa: A002 - the plan's word
+    """Return what is known of the model in `folder`; a fault stands in `problem`."""
+    try:
+        config = check_folder(folder)
+        shape = read_shape(config)
+    except ModelError as err:
+        return ModelFacts(
+            id=id,
+            name=name,
+            source=source,
+            path=folder if folder.is_dir() else None,
+            problem=err.message,
+            hint=err.hint,
+        )
+    return ModelFacts(
+        id=id,
+        name=name,
+        source=source,
+        path=folder,
+        parameters=shape.parameters,
+        architecture=shape.architecture,
+        context_length=shape.context_length,
+        disk=folder_bytes(folder),
+    )
