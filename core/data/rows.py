@@ -70,3 +70,12 @@ class LoadedData:
     """Column names found, for mapping by hand."""
     mapped: dict[str, str] = field(default_factory=dict[str, str])
     """Role to column, as used."""
+    notes: tuple[str, ...] = ()
+    """What was assumed, in sentences: a guessed encoding, how pairs are used."""
+    set_aside: int = 0
+    """Rows marked as answers not to learn from (a false `label`); no fault of theirs."""
+
+    @property
+    def total(self) -> int:
+        """All rows of the files, usable or not."""
+        return len(self.rows) + len(self.problems) + self.set_aside

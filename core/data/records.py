@@ -1,0 +1,52 @@
+"""What a reader gives: one record after another, good or bad, each with its line."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+MOST_ROW_CHARS = 64 * 1024 * 1024
+"""A longer row is refused: it is no example but a whole file on one line."""
+
+
+class Number(str):
+    """A number exactly as the file spells it, so that none is rounded in silence."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One row as the file has it: column to value, before anybody interprets it."""
+
+    line: int
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRecord:
+    """A row that cannot even be read."""
+
+    line: int
+    code: str
+    message: str
+
+
+Item = Record | BadRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An open file: its records in order, and what had to be assumed to read it."""
+
+    kind: str
+    """``json``, ``jsonl``, ``csv``, ``parquet`` or ``text``."""
+    items: Iterator[Item]
+    notes: tuple[str, ...] = ()
+
+
+def has_surrogate(text: str) -> bool:
+    """Return whether `text` holds half a character, which no tokenizer can take."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
