@@ -4,14 +4,14 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from core import __version__
 from core.cli.console import Console, standard_console
 from core.cli.parser import build_parser
-from core.cli.request import Handler, Request
+from core.cli.request import FailedWith, Handler, Request
 from core.durable import translated
 from core.errors import Interrupted, RequestError, TunesmithError, WorkFailed
 from core.places import places
@@ -42,6 +42,7 @@ def main(argv: Sequence[str] | None = None, *, window: Window | None = None) -> 
 
 
 def _answered(words: list[str], console: Console, window: Window | None) -> int:
+    beside: Mapping[str, object] = {}
     try:
         return _done(words, console, window)
     except SystemExit as end:  # --help and --version
@@ -51,6 +52,8 @@ def _answered(words: list[str], console: Console, window: Window | None) -> int:
         cause: BaseException = err
     except TunesmithError as err:
         told, cause = err, err
+    except FailedWith as err:
+        told, cause, beside = err.failure, err, err.document
     except BrokenPipeError:
         raise
     except OSError as err:
@@ -59,7 +62,7 @@ def _answered(words: list[str], console: Console, window: Window | None) -> int:
         told, cause = _bug(err), err
     if "--debug" in words:
         raise cause
-    console.fail(told, beside=getattr(told, "beside", None))
+    console.fail(told, beside=beside)
     return told.exit_status
 
 

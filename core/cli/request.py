@@ -1,11 +1,12 @@
 """What a command is given: its arguments, where things live, and how to answer."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from core.cli.console import Console
+from core.errors import TunesmithError
 from core.places import Places
 
 
@@ -25,3 +26,12 @@ class Request:
 
 Handler = Callable[[Request], int]
 """Does a command and returns its exit status; raises `TunesmithError`."""
+
+
+class FailedWith(Exception):
+    """A failure that leaves something behind: its document stands beside the error."""
+
+    def __init__(self, failure: TunesmithError, document: Mapping[str, Any]) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.document = document

@@ -1,0 +1,102 @@
+"""``data check`` and ``data preview``: what a file holds, before training on it."""
+
+from pathlib import Path
+from typing import Any
+
+from core.cli.request import Request
+from core.cli.starter import ensure_starter, follow_task
+from core.errors import ModelError
+from core.models.find import find_model
+from core.plan.codec import parse_value
+from core.plan.fields import BY_KEY
+
+_SHOWN_PROBLEMS = 20
+
+
+def check(request: Request) -> int:
+    """Answer with the dataset doctor's report."""
+    found = follow_task(request, "data_check", _order(request))
+    request.console.answer(found, _check_text(found))
+    return 0
+
+
+def preview(request: Request) -> int:
+    """Answer with one row as the model sees it, token by token."""
+    order = _order(request)
+    files = order.pop("files")
+    order |= {"file": files[0], "row": request.arguments.row}
+    found = follow_task(request, "data_preview", order)
+    request.console.answer(found, _preview_text(found))
+    return 0
+
+
+def _order(request: Request) -> dict[str, Any]:
+    order: dict[str, Any] = {
+        "files": [str(Path(name).absolute()) for name in request.arguments.files],
+        "model_path": _model_path(request),
+    }
+    for key in ("format", "columns", "train_on", "eval_fraction", "seed", "seq_len"):
+        given = request.get(key)
+        section = "train" if key in {"seed", "seq_len"} else "data"
+        if isinstance(given, str):
+            given = parse_value(BY_KEY[f"{section}.{key}"], given)
+        if given is not None:
+            order[key] = given
+    return order
+
+
+def _model_path(request: Request) -> str | None:
+    wanted = request.get("model")
+    if not wanted:
+        return None
+    if wanted == "starter":
+        ensure_starter(request)
+    facts = find_model(wanted, request.places)
+    if facts.path is None:
+        raise ModelError(
+            "model.not_here",
+            f"{wanted} is not on this disk.",
+            hint=f"“tunesmith models download {wanted}” fetches it.",
+        )
+    return str(facts.path)
+
+
+def _check_text(found: dict[str, Any]) -> str:
+    lines = [
+        f"{found.get('format')}: {found.get('rows')} rows, {found.get('usable')} usable"
+    ]
+    tokens: dict[str, Any] = found.get("tokens") or {}
+    if tokens.get("total"):
+        lines.append(
+            f"Tokens: half of the rows within {tokens['p50']}, 90 % within"
+            f" {tokens['p90']}, 99 % within {tokens['p99']}, longest {tokens['max']}"
+        )
+    for key, words in (
+        ("truncated", "rows are cut at this length"),
+        ("duplicates", "duplicate rows"),
+        ("leaks", "held-out rows that are also trained on"),
+    ):
+        if found.get(key):
+            lines.append(f"{found[key]} {words}")
+    problems: list[dict[str, Any]] = found.get("problems") or []
+    lines += [
+        f"line {problem.get('line')}: {problem.get('message')}"
+        for problem in problems[:_SHOWN_PROBLEMS]
+    ]
+    if len(problems) > _SHOWN_PROBLEMS:
+        lines.append(f"… and {len(problems) - _SHOWN_PROBLEMS} more (--json has all)")
+    return "\n".join(lines)
+
+
+def _preview_text(found: dict[str, Any]) -> str:
+    """Return the text with the trained tokens in brackets, for any terminal."""
+    pieces: list[str] = []
+    inside = False
+    for token in found["tokens"]:
+        if token["trained"] != inside:
+            pieces.append("⟦" if token["trained"] else "⟧")
+            inside = bool(token["trained"])
+        pieces.append(str(token["text"]))
+    text = "".join(pieces) + ("⟧" if inside else "")
+    trained = sum(1 for token in found["tokens"] if token["trained"])
+    return f"{text}\n\n{len(found['tokens'])} tokens, {trained} trained (in ⟦ ⟧)"

@@ -1,0 +1,146 @@
+"""``estimate`` and ``fit``: will it fit, and what to change so that it does."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.cli.plan_flags import given_keys, plan_with_flags
+from core.cli.request import Request
+from core.cli.table import pairs, table
+from core.errors import RequestError
+from core.estimate.advice import Fit, fit_plan
+from core.estimate.answer import MemoryEstimate
+from core.estimate.memory import estimate, estimates
+from core.hardware.budget import DeviceBudget, device_budget
+from core.models.find import find_model
+from core.models.shape import ModelShape, shape_of
+from core.plan.codec import field_named, to_tree
+from core.plan.fields import with_value
+from core.plan.plan import Plan
+from core.units import bytes_text, parse_bytes
+from core.wire import to_json
+
+
+def estimate_command(request: Request) -> int:
+    """Answer with the peak memory of one plan, and of every method beside it."""
+    arguments = request.arguments
+    plan, shape = _asked(request)
+    budget = _budget(request)
+    found = estimate(plan, shape, budget, loop=arguments.loop)
+    methods = estimates(plan, shape, budget, loop=arguments.loop)
+    request.console.answer(
+        {
+            **_document(found),
+            "device": budget.name,
+            "methods": [_document(other) for other in methods.values()],
+        },
+        _text(found, list(methods.values()), budget),
+    )
+    return 0
+
+
+def fit_command(request: Request) -> int:
+    """Answer with the best plan that fits, and what was changed for it."""
+    plan, shape = _asked(request)
+    keep = [*_kept(request), *given_keys(request.arguments)]
+    budget = _budget(request)
+    fit = fit_plan(plan, shape, budget, keep=keep)
+    request.console.answer(
+        {
+            "plan": to_tree(fit.plan),
+            "changes": [_change(change) for change in fit.changes],
+            "estimate": _document(fit.estimate),
+            "fits": fit.estimate.fits,
+            "max_seq_len": fit.max_seq_len,
+            "max_batch": fit.max_batch,
+        },
+        _fit_text(fit, budget),
+    )
+    return 0
+
+
+def _asked(request: Request) -> tuple[Plan, ModelShape]:
+    wanted = request.arguments.model
+    if not wanted:
+        raise RequestError(
+            "usage",
+            "Say which model: --model.",
+            hint="“tunesmith models” lists them.",
+        )
+    facts = find_model(wanted, request.places)
+    plan = with_value(Plan(), "model.id", wanted)
+    return plan_with_flags(plan, request.arguments), shape_of(facts, request.places)
+
+
+def _budget(request: Request) -> DeviceBudget:
+    memory = request.get("gpu_memory")
+    try:
+        n_bytes = None if memory is None else parse_bytes(memory)
+    except ValueError as err:
+        raise RequestError(
+            "gpu.memory", str(err), hint="“--gpu-memory 12GiB” is one way to say it."
+        ) from err
+    return device_budget(gpu_memory=n_bytes, gpu_name=request.get("gpu"))
+
+
+def _kept(request: Request) -> list[str]:
+    names: list[str] = [part.strip() for part in request.arguments.keep.split(",")]
+    known = {"batch": "train.batch_size", "method": "method.kind"}
+    return [known.get(name) or field_named(name).key for name in names if name]
+
+
+def _document(found: MemoryEstimate) -> dict[str, Any]:
+    return {**to_json(found), "available": found.available, "fits": found.fits}
+
+
+def _change(change: Any) -> dict[str, Any]:
+    return {
+        "field": change.field,
+        "from": change.before,
+        "to": change.after,
+        "saves": change.saves,
+        "why": change.why,
+    }
+
+
+def _text(
+    found: MemoryEstimate, methods: Sequence[MemoryEstimate], budget: DeviceBudget
+) -> str:
+    parts = [
+        (name.capitalize(), bytes_text(size))
+        for name, size in to_json(found.components).items()
+        if size
+    ]
+    rows = [
+        (
+            other.method,
+            bytes_text(other.process),
+            f"{bytes_text(other.low)} – {bytes_text(other.high)}",
+            other.verdict,
+        )
+        for other in methods
+    ]
+    return "\n\n".join(
+        (
+            f"{found.reason}",
+            pairs(
+                [("On", budget.name), *parts, ("Together", bytes_text(found.process))]
+            ),
+            table(("METHOD", "EXPECTED", "BETWEEN", "VERDICT"), rows),
+        )
+    )
+
+
+def _fit_text(fit: Fit, budget: DeviceBudget) -> str:
+    changes = [
+        (c.field, f"{c.before} → {c.after}", bytes_text(c.saves), c.why)
+        for c in fit.changes
+    ]
+    return "\n\n".join(
+        (
+            f"{fit.estimate.reason}",
+            table(("SETTING", "CHANGE", "SAVES", "WHY"), changes)
+            if changes
+            else f"Nothing needs to change for {budget.name}.",
+            f"Longest sequence {fit.max_seq_len} tokens, largest batch {fit.max_batch}.",
+        )
+    )

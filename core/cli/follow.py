@@ -1,0 +1,182 @@
+"""Follow a run through its folder, from whatever process, and tell how it ended."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+from core.errors import (
+    DatasetError,
+    ModelError,
+    RequestError,
+    TunesmithError,
+    WorkFailed,
+)
+from core.places import Places
+from core.runs.events import Failed, RunEvent
+from core.runs.folder import RunFolder
+from core.runs.state import RunState, fold
+from core.runs.summary import summarised
+from core.runs.tail import EventTail
+
+_LOOK_S = 0.1
+Process = subprocess.Popen[bytes]
+
+
+class Follower:
+    """Reads a run's events as they come and folds them into its state."""
+
+    def __init__(self, run: RunFolder, *, from_now: bool = False) -> None:
+        self.run = run
+        self.state = RunState()
+        self._tail = EventTail(run.events_file)
+        if from_now:  # a resumed run: what it said before is known, not news
+            self.read(_silent)
+
+    def read(self, tell: Callable[[RunEvent, RunState], None]) -> None:
+        """Read what was written since the last time and tell each event."""
+        while events := self._tail.read():
+            for event in events:
+                self.state = fold(self.state, event)
+                tell(event, self.state)
+
+    def until_over(
+        self,
+        tell: Callable[[RunEvent, RunState], None],
+        process: Process | None = None,
+    ) -> None:
+        """Return when the run no longer works, having told every event.
+
+        Args:
+            tell: Called with each event and the state after it.
+            process: The worker, if this process started it; it is reaped here.
+        """
+        while True:
+            is_over = _is_over(self.run, process)
+            self.read(tell)  # after the look: nothing written before it is missed
+            if is_over:
+                return
+            _wait(process)
+
+
+def run_document(
+    run: RunFolder, places: Places, state: RunState | None = None
+) -> dict[str, Any]:
+    """Return what interfaces.md promises of ``train``, ``resume``, ``pause``, ``stop``.
+
+    ``predicted_memory`` counts what ``peak_memory`` measures: allocated bytes on a GPU,
+    growth of the process on a CPU.
+    """
+    if state is None:
+        follower = Follower(run)
+        follower.read(_silent)
+        state = follower.state
+    line = summarised(run, state)
+    folder = places.library / line.adapter_id if line.adapter_id else run.adapter
+    return {
+        "run_id": run.run_id,
+        "run_dir": str(run.path),
+        "status": line.status,
+        "adapter_id": line.adapter_id,
+        "adapter_dir": str(folder) if folder.is_dir() else None,
+        "steps": line.step,
+        "train_loss": line.train_loss,
+        "eval_loss_before": line.eval_loss_before,
+        "eval_loss": line.eval_loss,
+        "best_step": line.best_step,
+        "tokens_per_s": line.tokens_per_s,
+        "peak_memory": line.peak_memory,
+        "predicted_memory": predicted_memory(run),
+    }
+
+
+def predicted_memory(run: RunFolder) -> int | None:
+    """Return the bytes that were predicted for what ``peak_memory`` measures."""
+    facts = run.facts()
+    predicted = cast("dict[str, Any]", facts.get("predicted") or {})
+    device = cast("dict[str, Any]", facts.get("device") or {})
+    return predicted.get("allocated" if device.get("kind") == "cuda" else "process")
+
+
+def failure_of(
+    run: RunFolder, state: RunState, process: Process | None
+) -> TunesmithError | None:
+    """Return why the run ended badly, or `None` if it did not."""
+    status = run.status().status
+    if status == "failed":
+        return _told(run, state.failure)
+    if status == "interrupted":
+        return WorkFailed(
+            "run.died",
+            f"The training process ended unexpectedly{_cause(process)}.",
+            hint=f"“tunesmith resume {run.run_id}” goes on from the last checkpoint."
+            f" Its log is {run.log_file}.",
+        )
+    if status in {"queued", "running"}:
+        return WorkFailed(
+            "run.not_started",
+            f"The training process ended before it began{_cause(process)}."
+            f" {last_words(run)}".rstrip(),
+            hint=f"Its log is {run.log_file}.",
+        )
+    return None
+
+
+def last_words(run: RunFolder) -> str:
+    """Return the last line of a run's log as a sentence, or nothing."""
+    try:
+        with run.log_file.open("rb") as file:
+            file.seek(max(0, run.log_file.stat().st_size - 4096))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return f"Its last words were: {lines[-1].strip()}" if lines else ""
+
+
+def _told(run: RunFolder, failure: Failed | None) -> TunesmithError:
+    if failure is None:
+        return WorkFailed(
+            "run.failed",
+            f"The run failed. {last_words(run)}".strip(),
+            hint=f"Its log is {run.log_file}.",
+        )
+    branch = failure.code.partition(".")[0]
+    kinds: dict[str, type[TunesmithError]] = {
+        "dataset": DatasetError,
+        "model": ModelError,
+        "plan": RequestError,
+    }
+    kind = kinds.get(branch, WorkFailed)
+    hint = f"{failure.hint} Its log is {run.log_file}.".strip()
+    return kind(failure.code, failure.message, hint=hint)
+
+
+def _is_over(run: RunFolder, process: Process | None) -> bool:
+    if process is not None:
+        return process.poll() is not None
+    return run.status().status not in {"running", "queued"}
+
+
+def _wait(process: Process | None) -> None:
+    if process is None:
+        time.sleep(_LOOK_S)
+        return
+    try:
+        process.wait(_LOOK_S)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _cause(process: Process | None) -> str:
+    status = process.poll() if process is not None else None
+    if not status:
+        return ""
+    if status < 0 and os.name == "posix":
+        return f" (signal {signal.Signals(-status).name})"
+    return f" (status {status})"
+
+
+def _silent(event: RunEvent, state: RunState) -> None:
+    del event, state

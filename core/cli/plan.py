@@ -1,0 +1,89 @@
+"""``plan new|show|check``: plan files, written, printed and checked."""
+
+from pathlib import Path
+
+from core.cli.plan_flags import plan_with_flags
+from core.cli.request import Request
+from core.errors import RequestError
+from core.plan.codec import read_plan, to_toml, to_tree, with_settings, write_plan
+from core.plan.fields import with_value
+from core.plan.plan import Plan
+from core.plan.problems import Problem
+from core.prepare import check, quick_plan
+from core.runs.folder import find_run
+
+
+def new(request: Request) -> int:
+    """Write a plan file with sensible settings for this machine, or print it."""
+    arguments = request.arguments
+    files = tuple(str(Path(name).expanduser().absolute()) for name in arguments.data)
+    plan = quick_plan(arguments.model, files, request.places)
+    plan = plan_with_flags(plan, arguments)
+    found = check(plan, request.places).problems
+    document = {"plan": to_tree(plan), "problems": _documents(found)}
+    out: Path | None = arguments.out
+    if out is None:
+        request.console.answer(document, to_toml(plan).rstrip())
+        return 0
+    if out.exists() and not arguments.force:
+        raise RequestError(
+            "plan.exists",
+            f"{out} is there already.",
+            hint="Give another --out, or --force to replace it.",
+        )
+    write_plan(out, plan)
+    text = f"Wrote {out}. “tunesmith train {out}” starts it."
+    request.console.answer(
+        {**document, "path": str(out.absolute())}, _with_problems(text, found)
+    )
+    return 0
+
+
+def show(request: Request) -> int:
+    """Print a plan file, or the plan a run used."""
+    plan = _plan(request)
+    found = check(plan, request.places).problems
+    request.console.answer(
+        {"plan": to_tree(plan), "problems": _documents(found)}, to_toml(plan).rstrip()
+    )
+    return 0
+
+
+def check_command(request: Request) -> int:
+    """Answer with all that is wrong with a plan; status 2 if it cannot be run."""
+    plan = with_settings(_plan(request), request.arguments.settings)
+    checked = check(plan, request.places)
+    text = _with_problems(
+        "The plan cannot be run." if checked.errors else "The plan can be run.",
+        checked.problems,
+    )
+    request.console.answer(
+        {
+            "ok": not checked.errors,
+            "plan": to_tree(plan),
+            "problems": _documents(checked.problems),
+            "estimate": checked.estimate,
+        },
+        text,
+    )
+    return 2 if checked.errors else 0
+
+
+def _plan(request: Request) -> Plan:
+    wanted: str = request.arguments.plan
+    path = Path(wanted).expanduser()
+    if path.is_file() or path.suffix == ".toml":
+        return read_plan(path)
+    run = find_run(request.places.runs, wanted)
+    # a run keeps its files' full paths; the name says which run it was
+    plan = run.plan()
+    return plan if plan.name else with_value(plan, "name", run.run_id)
+
+
+def _documents(found: tuple[Problem, ...]) -> list[dict[str, str]]:
+    return [{"level": p.level, "field": p.field, "message": p.message} for p in found]
+
+
+def _with_problems(text: str, found: tuple[Problem, ...]) -> str:
+    told = [f"{p.level}: {p.field}: {p.message}" for p in found]
+    return "\n".join((text, *told))
