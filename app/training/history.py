@@ -11,6 +11,7 @@ from core.errors import TunesmithError
 from core.plan.plan import Plan
 from core.runs.folder import RunFolder, RunStatus, all_runs
 from core.runs.state import RunState
+from core.runs.tail import EventTail
 
 _SPARK_POINTS: Final = 48
 
@@ -63,7 +64,9 @@ class _Known:
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
-        self._tracker = RunTracker(run.events_file)
+        self._tail = EventTail(run.events_file)
+        self._tracker = RunTracker()
+        self._stamps: tuple[object, ...] = ()
         self._plan: Plan | None = None
         self._problem = ""
         self._facts: dict[str, Any] = {}
@@ -72,14 +75,22 @@ class _Known:
     def summary(self) -> RunSummary:
         if self._plan is None:
             self._read_fixed()
-        has_news = False
-        while self._tracker.advance():
-            has_news = True
-        status = self._run.status().status
-        if self._summary and not has_news and self._summary.status == status:
+        stamps = (_stamp(self._run.events_file), _stamp(self._run.status_file))
+        # A running one is looked at each time: its process may be gone without a word.
+        if self._summary and stamps == self._stamps and not self._is_live():
             return self._summary
+        while block := self._tail.read():
+            for event in block:
+                self._tracker.add(event)
+        status = self._run.status().status
+        if self._summary and stamps == self._stamps and status == self._summary.status:
+            return self._summary
+        self._stamps = stamps
         self._summary = self._made(status)
         return self._summary
+
+    def _is_live(self) -> bool:
+        return self._summary is not None and self._summary.status == "running"
 
     def _read_fixed(self) -> None:
         self._facts = self._run.facts()
@@ -103,6 +114,14 @@ class _Known:
             predicted_memory=predicted_memory(self._facts),
             problem=self._problem,
         )
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def spark(curves: RunCurves) -> tuple[float, ...]:

@@ -7,14 +7,14 @@ them before is dropped, so no step is ever drawn twice.
 from array import array
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 from core.runs.events import Device, Metrics, Phase, RunEvent, Sample
 from core.runs.state import RunState, fold
-from core.runs.tail import EventTail
+from core.units import GIB
 
 # Exponential smoothing over about ten steps: enough to see the trend of a batch-of-8
 # loss, little enough to show a jump.
@@ -100,6 +100,7 @@ class RunCurves:
     grad_norm: Points = NO_POINTS
     tokens_per_s: Points = NO_POINTS
     memory: Points = NO_POINTS
+    """GiB: the one unit a chart of memory is drawn in."""
     temperature: Points = NO_POINTS
     power: Points = NO_POINTS
 
@@ -117,10 +118,9 @@ class Snapshot:
 
 
 class RunTracker:
-    """Follows one run's events; `advance` reads what is new, `snapshot` tells it."""
+    """Folds one run's events into figures and curves; `snapshot` tells them."""
 
-    def __init__(self, events_file: Path) -> None:
-        self._tail = EventTail(events_file)
+    def __init__(self) -> None:
         self._state = RunState()
         self._by_step = {
             name: Series()
@@ -134,18 +134,15 @@ class RunTracker:
         self._samples: deque[Sample] = deque(maxlen=_MOST_SAMPLES)
         self._pace: deque[tuple[float, int]] = deque(maxlen=_PACE_STEPS)
         self._trained_s = 0.0
-        self.events = 0
 
-    def advance(self) -> bool:
-        """Take in the next block of events; return whether there was any."""
-        block = self._tail.read()
-        for event in block:
+    def digest(self, fresh: Sequence[RunEvent]) -> Snapshot:
+        """Take in `fresh` events and return the run as it is after them."""
+        for event in fresh:
             self.add(event)
-        return bool(block)
+        return self.snapshot()
 
     def add(self, event: RunEvent) -> None:
         """Take in one event."""
-        self.events += 1
         self._count_time(event)
         match event:
             case Metrics():
@@ -202,7 +199,7 @@ class RunTracker:
             "learning_rate": event.learning_rate,
             "grad_norm": event.grad_norm,
             "tokens_per_s": event.tokens_per_s,
-            "memory": event.memory_allocated,
+            "memory": _gib(event.memory_allocated),
         }
         for name, value in found.items():
             if value is not None:
@@ -226,3 +223,7 @@ class RunTracker:
             if later[1] > earlier[1] and later[0] >= earlier[0]
         )
         return spans[len(spans) // 2] if spans else None
+
+
+def _gib(n_bytes: int | None) -> float | None:
+    return None if n_bytes is None else n_bytes / GIB

@@ -1,0 +1,216 @@
+"""The page of one run: how it goes, its charts, and everything one can do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+
+from app.training.charts import RunCharts
+from app.training.present import FailureView, RunView
+from app.training.run_viewmodel import RunViewModel
+from app.training.samples import SamplesView
+from app.training.steering import RunButtons
+from app.widgets.badge import Badge
+from app.widgets.buttons import GhostButton
+from app.widgets.card import Card
+from app.widgets.layout import STRETCH, boxed, column, grow, row
+from app.widgets.log_tail import LogTail
+from app.widgets.notice import Action, Notice
+from app.widgets.page import PageBody
+from app.widgets.progress import ProgressRow
+from app.widgets.tables import KeyValueTable
+from app.widgets.text import ElidedLabel, Text
+from core.errors import TunesmithError
+from core.plan.plan import Plan
+
+
+class RunPanel(QWidget):
+    """Paints `RunView`s and passes clicks to the view-model.
+
+    Signals:
+        left (): the person wants to see the list.
+    """
+
+    left = Signal()
+
+    def __init__(self, model: RunViewModel, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._run_id = ""
+        self._failure: FailureView | None = None
+        self._view: RunView | None = None
+        self._make_head()
+        self.failure = Notice()
+        self.question = Notice(closable=True)
+        self.problem = Notice(closable=True)
+        self.warnings = Notice(closable=True)
+        self.headline = Text("", "heading", wrap=True)
+        self.progress = ProgressRow("Progress", can_cancel=False)
+        self._figures = [(Text("", "caption"), Text("", "figure")) for _ in range(5)]
+        self.charts = RunCharts()
+        self._make_tabs()
+        body = PageBody(
+            row(self.back, STRETCH),
+            self._head,
+            column(self.failure, self.question, self.problem, self.warnings),
+            self._summary_card(),
+            self.charts,
+            self.tabs,
+            name="Run",
+        )
+        body.column.setSpacing(16)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(body)
+        self._body = body
+        model.changed.connect(self.render_view)
+        model.log_grew.connect(self.log.append_text)
+        model.failed.connect(self._on_failed)
+
+    def _make_head(self) -> None:
+        self.back = GhostButton("All runs", tip="Back to the list (Esc).", icon="left")
+        self.back.clicked.connect(self.left)
+        self.title = ElidedLabel("", "title")
+        self.badge = Badge()
+        self.subtitle = ElidedLabel("", "muted")
+        self.buttons = RunButtons(self._model)
+        self.buttons.folder_wanted.connect(self._open_folder)
+        self.buttons.discard_wanted.connect(self._ask_discard)
+        words = column(row(grow(self.title), spacing=12), self.subtitle, spacing=4)
+        head = row(spacing=16)
+        head.addLayout(words, 1)
+        head.addWidget(self.badge)
+        head.addWidget(self.buttons)
+        self._head = boxed(head)
+
+    def _summary_card(self) -> Card:
+        card = Card()
+        card.add(self.headline)
+        card.add(self.progress)
+        figures = row(spacing=32)
+        for label, value in self._figures:
+            figures.addLayout(column(label, value, spacing=2))
+        figures.addStretch(1)
+        card.body.addLayout(figures)
+        return card
+
+    def _make_tabs(self) -> None:
+        self.samples = SamplesView()
+        self.log = LogTail(name="The engine's log")
+        self.log.setMinimumHeight(280)
+        self.settings = KeyValueTable(columns=2)
+        self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("More about this run")
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(boxed(column(self.samples, margins=16)), "Samples")
+        self.tabs.addTab(boxed(column(self.log, margins=16)), "Log")
+        settings = column(self.settings, STRETCH, margins=16)
+        self.tabs.addTab(boxed(settings), "Settings")
+        self.tabs.currentChanged.connect(self._on_tab)
+
+    @Slot(object)
+    def render_view(self, view: RunView) -> None:
+        """Paint `view`. The only place that writes to these widgets."""
+        if view.run_id != self._run_id:
+            self._begin(view)
+        self._view = view
+        self.title.setText(view.title)
+        self.subtitle.setText(view.subtitle)
+        look = view.look
+        self.badge.show_text(look.text, look.tone, shape=look.shape, tip=look.tip)
+        self.buttons.render_view(view)
+        self.headline.setText(view.headline)
+        self.progress.setVisible(view.is_live)
+        self.progress.show_progress(
+            view.activity, fraction=view.progress, detail=view.progress_text
+        )
+        for (label, value), figure in zip(self._figures, view.figures, strict=True):
+            label.setText(figure.label)
+            value.setText(figure.value)
+            value.setToolTip(figure.tip)
+            value.setAccessibleName(f"{figure.label}: {figure.value}")
+        self._render_notices(view)
+        self.charts.show_curves(view.curves, predicted_memory=view.predicted_memory)
+        self.samples.show_samples(view.samples)
+
+    def _begin(self, view: RunView) -> None:
+        """Forget what was shown of another run."""
+        self._run_id = view.run_id
+        self._failure = None
+        for notice in (self.failure, self.question, self.problem, self.warnings):
+            notice.clear()
+        self.log.show_text("")
+        self.settings.show_rows(view.plan_rows)
+        self._body.verticalScrollBar().setValue(0)
+        self._on_tab(self.tabs.currentIndex())
+
+    def _render_notices(self, view: RunView) -> None:
+        if not view.can_stop:
+            self.question.clear()
+        if view.failure != self._failure:
+            self._failure = view.failure
+            self._render_failure(view)
+        if view.warnings:
+            text = "\n".join(view.warnings[:-1])
+            if self.warnings.words != (view.warnings[-1], text):
+                self.warnings.show_notice("warn", view.warnings[-1], text)
+
+    def _render_failure(self, view: RunView) -> None:
+        failure = view.failure
+        if failure is None:
+            self.failure.clear()
+            return
+        actions = [
+            Action(
+                text=remedy.text,
+                run=_opening(self._model, remedy.plan),
+                tip=f"{remedy.tip} Opens the plan in Train.",
+            )
+            for remedy in failure.remedies
+        ]
+        if view.can_resume:
+            tip = "Goes on from the last checkpoint."
+            actions.append(Action(text="Resume", run=self._model.resume, tip=tip))
+        tone = "warn" if view.look.tone == "warn" else "bad"
+        self.failure.show_notice(tone, failure.title, failure.text, actions=actions)
+
+    def _ask_discard(self) -> None:
+        if self._view is None:
+            return
+        self.question.show_notice(
+            "bad",
+            "Stop and discard this run?",
+            self._view.discard_loses,
+            actions=(
+                Action(text="Discard it", run=self._discard),
+                Action(text="Keep it", run=self.question.clear),
+            ),
+        )
+
+    def _discard(self) -> None:
+        self.question.clear()
+        self._model.discard()
+
+    @Slot(object)
+    def _on_failed(self, error: TunesmithError) -> None:
+        self.problem.show_notice("bad", error.message, error.hint)
+
+    @Slot(int)
+    def _on_tab(self, at: int) -> None:
+        self._model.watch_log(self.tabs.tabText(at) == "Log")
+
+    def _open_folder(self) -> None:
+        folder: Path | None = self._model.folder
+        if folder is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+def _opening(model: RunViewModel, plan: Plan) -> Callable[[], None]:
+    def use() -> None:
+        model.use_plan(plan)
+
+    return use
