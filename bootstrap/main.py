@@ -17,6 +17,7 @@ _CHECKS: Final = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("pyright",),
+    ("lint-imports",),
 )
 
 
@@ -83,16 +84,14 @@ def _test(environment: Environment, arguments: list[str]) -> int:
 
 def _check(environment: Environment) -> int:
     """Run every static check, also after one has failed."""
-    python = str(environment.python)
-    contracts = str(_script(environment, "lint-imports"))
-    commands = [[python, "-m", *check] for check in _CHECKS] + [[contracts]]
-    failed = [
-        " ".join(command[-2:])
-        for command in commands
-        if subprocess.call(command, env=clean_environ(), cwd=ROOT) != 0
-    ]
-    for name in failed:
-        say(f"Failed: {name}")
+    failed: list[str] = []
+    for program, *arguments in _CHECKS:
+        say(" ".join((program, *arguments)))
+        command = [str(_script(environment, program)), *arguments]
+        if subprocess.call(command, env=clean_environ(), cwd=ROOT) != 0:
+            failed.append(" ".join((program, *arguments)))
+    for check in failed:
+        say(f"Failed: {check}")
     return FAILED if failed else DONE
 
 
