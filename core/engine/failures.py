@@ -1,0 +1,103 @@
+"""Errors of torch, CUDA and safetensors as ours, with a way out."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+
+from core import durable
+from core.errors import DiskFull, TunesmithError, WorkFailed
+from core.units import MIB, bytes_text
+
+# Less than this left on the disk explains a write that failed without saying why.
+_NEARLY_FULL_BYTES = 8 * MIB
+
+_CHEAPER = (
+    "Try QLoRA, gradient checkpointing, a smaller batch or a shorter sequence length;"
+    " the checkpoints are kept, so “resume” goes on from the last one."
+)
+
+
+def as_ours(err: BaseException, folder: Path) -> TunesmithError | None:
+    """Return what `err` means to a person, or `None` if it is a bug of ours.
+
+    Args:
+        err: What was raised.
+        folder: Where the run writes; how full its disk is tells apart errors that
+            carry no number.
+    """
+    if isinstance(err, TunesmithError):
+        return err
+    if isinstance(err, torch.OutOfMemoryError):
+        return _no_room_on_the_card()
+    if isinstance(err, MemoryError):
+        return _no_room_in_memory()
+    if isinstance(err, OSError):
+        told = durable.translated(err, Path(str(err.filename or folder)))
+        return told if isinstance(told, DiskFull) else _cannot_write(err, folder)
+    if isinstance(err, SafetensorError):
+        return _disk_full(folder) if _is_full(err, folder) else None
+    if isinstance(err, torch.AcceleratorError):
+        return _lost_card(err)
+    if isinstance(err, RuntimeError):
+        return _by_words(err, folder)
+    return None
+
+
+def _by_words(err: RuntimeError, folder: Path) -> TunesmithError | None:
+    """Torch raises plain RuntimeErrors whose text alone tells them apart."""
+    text = str(err)
+    if "can't allocate memory" in text or "bad_alloc" in text:
+        return _no_room_in_memory()
+    if "out of memory" in text:
+        return _no_room_on_the_card()
+    if "CUDA error" in text or "CUDA driver" in text:
+        return _lost_card(err)
+    # torch's own writer reports a short write without an errno
+    if "inline_container" in text and _is_full(err, folder):
+        return _disk_full(folder)
+    return None
+
+
+def _is_full(err: BaseException, folder: Path) -> bool:
+    says_so = "os error 28" in str(err) or "No space left" in str(err)
+    return says_so or durable.free_bytes(folder) < _NEARLY_FULL_BYTES
+
+
+def _disk_full(folder: Path) -> DiskFull:
+    return DiskFull(
+        "disk.full",
+        f"The disk is full: {bytes_text(durable.free_bytes(folder))} left for {folder}.",
+        hint="Free some space, then resume; the last whole checkpoint is kept.",
+    )
+
+
+def _no_room_on_the_card() -> WorkFailed:
+    return WorkFailed(
+        "memory.out", "There is no room left on the graphics card.", hint=_CHEAPER
+    )
+
+
+def _no_room_in_memory() -> WorkFailed:
+    return WorkFailed(
+        "memory.out",
+        "There is no main memory left.",
+        hint=f"Close other programs. {_CHEAPER}",
+    )
+
+
+def _lost_card(err: BaseException) -> WorkFailed:
+    first = str(err).strip().splitlines()
+    return WorkFailed(
+        "gpu.lost",
+        f"The graphics card stopped answering: {first[0] if first else 'no reason'}",
+        hint="Resume. If it happens again, restart the computer and update the driver.",
+    )
+
+
+def _cannot_write(err: OSError, folder: Path) -> WorkFailed:
+    return WorkFailed(
+        "disk.error",
+        f"{err.strerror or 'Reading or writing failed'}: {err.filename or folder}",
+        hint="Check that the folder is there and writable, then resume.",
+    )

@@ -1,0 +1,139 @@
+"""A base model in memory, 16-bit or NF4, with a fresh adapter on it.
+
+Nothing here runs code or unpickles weights that came with a model: safetensors only,
+no remote code, the attention kernel named by us and not by the model's config.
+"""
+
+import gc
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import nn
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+
+from core.engine.device import Compute
+from core.errors import ModelError, RequestError
+from core.plan.plan import ALL_LINEAR, Attention, Method
+
+
+def load_base(
+    folder: Path,
+    *,
+    compute: Compute,
+    quantization: Method | None = None,
+    attention: Attention = "sdpa",
+) -> PreTrainedModel:
+    """Return the causal language model in `folder`, frozen, on the device.
+
+    Args:
+        folder: A plain transformers folder with safetensors weights.
+        compute: Device and format of the weights that are not quantised.
+        quantization: Hold the linear layers in 4 bits as this method says.
+        attention: The attention kernel.
+
+    Raises:
+        ModelError: The folder holds no model that can be loaded safely.
+    """
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            "model.no_weights",
+            f"{folder.name} holds no safetensors weights.",
+            hint="Choose a folder with *.safetensors files in it.",
+        )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=compute.dtype,
+            device_map={"": compute.device},
+            quantization_config=_four_bits(quantization, compute),
+            attn_implementation="sdpa" if attention == "flash" else attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+        )
+    except (ValueError, KeyError, AttributeError) as err:
+        raise ModelError(
+            "model.unloadable",
+            f"{folder.name} cannot be loaded: {_first_line(err)}",
+            hint="Download it again, or choose another base model.",
+        ) from err
+    model.requires_grad_(requires_grad=False)
+    model.config.use_cache = False
+    _give_back_memory(compute)
+    return cast("PreTrainedModel", model)
+
+
+def _four_bits(method: Method | None, compute: Compute) -> BitsAndBytesConfig | None:
+    if method is None:
+        return None
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=method.quant_type,
+        bnb_4bit_use_double_quant=method.double_quant,
+        bnb_4bit_compute_dtype=compute.dtype,
+    )
+
+
+def _give_back_memory(compute: Compute) -> None:
+    # The 16-bit copies made while quantising leave holes in the allocator's pool; a
+    # pool emptied now starts the training without them.
+    gc.collect()
+    if compute.on_gpu:
+        torch.cuda.empty_cache()
+
+
+def add_adapter(
+    model: PreTrainedModel, method: Method, *, seed: int, base_name: str
+) -> PeftModel:
+    """Return `model` with a new LoRA adapter: fp32, the same for the same seed.
+
+    Args:
+        model: The frozen base.
+        method: Rank, scaling and the layers to adapt.
+        seed: Draws the A matrices; B begins at zero, so nothing changes at first.
+        base_name: What the adapter's config will name as its base.
+
+    Raises:
+        RequestError: The model has no layer of the given names.
+    """
+    targets = method.target_modules
+    config = LoraConfig(
+        r=method.rank,
+        lora_alpha=method.alpha,
+        lora_dropout=method.dropout,
+        target_modules="all-linear" if targets == ALL_LINEAR else list(targets),
+        use_dora=method.use_dora,
+        use_rslora=method.use_rslora,
+        init_lora_weights="gaussian" if method.init == "gaussian" else True,
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    torch.manual_seed(seed)
+    try:
+        adapted = get_peft_model(model, config)
+    except ValueError as err:
+        raise RequestError(
+            "plan.target_modules",
+            f"The adapter does not fit this model: {_first_line(err)}",
+            hint="Set method.target_modules to all-linear, or name this model's layers.",
+        ) from err
+    adapted.peft_config["default"].base_model_name_or_path = base_name
+    return cast("PeftModel", adapted)
+
+
+def skip_needless_casts(model: nn.Module) -> None:
+    """Leave the inputs of LoRA layers in 16 bits where autocast computes in 16 bits.
+
+    PEFT widens each input to the adapter's fp32 and autocast narrows it again: the same
+    numbers, and one fp32 copy a layer for nothing.
+    """
+    for module in model.modules():
+        if hasattr(module, "lora_A"):
+            cast("Any", module).cast_input_dtype_enabled = False
+
+
+def _first_line(err: BaseException) -> str:
+    lines = str(err).strip().splitlines()
+    return lines[0][:300] if lines else type(err).__name__
