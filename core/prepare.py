@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core import durable
-from core.data.load import load
+from core.data.load import accepted_rows, load
 from core.data.starter import starter_file
 from core.errors import ModelError, PlanError, WouldNotFit
 from core.estimate.advice import fit_plan, recommend
@@ -97,7 +97,7 @@ def new_run(
     predicted = estimate(plan, shape_of(facts, places), budget)
     if not predicted.fits and predicted.available is not None and not force:
         raise _would_not_fit(plan, predicted, budget)
-    load(plan.data)
+    accepted_rows(load(plan.data), plan.data)
     written = predicted.disk.adapter * 2 + predicted.disk.checkpoints
     durable.need_room(places.runs, written + _RUN_FILES_BYTES, what="This run")
     return create_run(places.make().runs, plan, _facts(plan, facts, predicted, budget))

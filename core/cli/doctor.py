@@ -2,7 +2,7 @@
 
 from core.cli.request import Request
 from core.cli.table import pairs
-from core.hardware.doctor import Report, examine
+from core.hardware.doctor import Report, Room, examine
 from core.units import bytes_text
 
 
@@ -39,8 +39,7 @@ def _text(report: Report) -> str:
             ("Processor", f"{report.cpu.name}, {report.cpu.cores} cores"),
             (
                 "Memory",
-                f"{bytes_text(report.memory.free)} of"
-                f" {bytes_text(report.memory.total)} free",
+                _room(report.memory),
             ),
             ("Disk", f"{bytes_text(report.disk.free)} free in {report.disk.path}"),
             ("torch", report.torch.version if report.torch else "not installed"),
@@ -51,3 +50,7 @@ def _text(report: Report) -> str:
         for problem in report.problems
     ]
     return "\n\n".join((facts, *told, "Ready to train." if report.ok else ""))
+
+
+def _room(room: Room) -> str:
+    return f"{bytes_text(room.free)} of {bytes_text(room.total)} free"

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from core.cli.request import Request
-from core.cli.runs import losses
+from core.cli.result import losses
 from core.cli.table import pairs, table
 from core.errors import LibraryError
 from core.library import shelf, trash

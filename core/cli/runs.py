@@ -5,8 +5,8 @@ from typing import Any
 
 from core.cli.follow import run_document
 from core.cli.request import Request
+from core.cli.result import losses, result_text
 from core.cli.table import pairs, table
-from core.cli.train import result_text
 from core.plan.codec import to_tree
 from core.runs.events import Metrics, RunEvent
 from core.runs.folder import all_runs, find_run
@@ -98,10 +98,3 @@ def _row(line: RunSummary) -> tuple[str, ...]:
         losses(line.eval_loss_before, line.eval_loss),
         started,
     )
-
-
-def losses(before: float | None, after: float | None) -> str:
-    """Return ``3.41 → 1.92``, or what of it is known."""
-    if after is None:
-        return "" if before is None else f"{before:.3f}"
-    return f"{after:.3f}" if before is None else f"{before:.3f} → {after:.3f}"

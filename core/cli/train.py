@@ -2,11 +2,11 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 from core import launch
 from core.cli.follow import Follower, Process, failure_of, run_document
 from core.cli.request import FailedWith, Request
+from core.cli.result import result_text
 from core.cli.starter import ensure_starter
 from core.cli.ticker import Ticker
 from core.errors import Interrupted, RequestError, WorkFailed
@@ -16,7 +16,6 @@ from core.runs.ending import discard
 from core.runs.events import RunEvent
 from core.runs.folder import Order, RunFolder, find_run
 from core.runs.state import RunState
-from core.units import bytes_text, count_text
 
 # A step of a large model on a slow machine can take a minute; the order is kept
 # whether or not anybody waits for it.
@@ -90,23 +89,6 @@ def answer(request: Request, run: RunFolder, follower: Follower) -> int:
     document = run_document(run, request.places, follower.state)
     request.console.answer(document, result_text(document))
     return 0
-
-
-def result_text(document: dict[str, Any]) -> str:
-    """Return a run's result for a person."""
-    lines = [f"{document['run_id']}: {document['status']}, {document['steps']} steps"]
-    before, after = document["eval_loss_before"], document["eval_loss"]
-    if before and after is not None:
-        lines.append(
-            f"Held-out loss {before:.4f} → {after:.4f} ({after / before - 1:+.0%})"
-        )
-    if document["tokens_per_s"]:
-        speed = f"{count_text(document['tokens_per_s'])} tokens/s"
-        peak = document["peak_memory"]
-        lines.append(f"{speed}, peak {bytes_text(peak)}" if peak else speed)
-    if document["adapter_id"]:
-        lines.append(f"Adapter {document['adapter_id']} in {document['adapter_dir']}")
-    return "\n".join(lines)
 
 
 def _require_end(request: Request, follower: Follower, process: Process) -> None:

@@ -1,0 +1,30 @@
+"""A run's result and its losses, in words for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.units import bytes_text, count_text
+
+
+def result_text(document: Mapping[str, Any]) -> str:
+    """Return a run's result for a person."""
+    lines = [f"{document['run_id']}: {document['status']}, {document['steps']} steps"]
+    before, after = document["eval_loss_before"], document["eval_loss"]
+    if before and after is not None:
+        lines.append(
+            f"Held-out loss {before:.4f} → {after:.4f} ({after / before - 1:+.0%})"
+        )
+    if document["tokens_per_s"]:
+        speed = f"{count_text(document['tokens_per_s'])} tokens/s"
+        peak = document["peak_memory"]
+        lines.append(f"{speed}, peak {bytes_text(peak)}" if peak else speed)
+    if document["adapter_id"]:
+        lines.append(f"Adapter {document['adapter_id']} in {document['adapter_dir']}")
+    return "\n".join(lines)
+
+
+def losses(before: float | None, after: float | None) -> str:
+    """Return ``3.41 → 1.92``, or what of it is known."""
+    if after is None:
+        return "" if before is None else f"{before:.3f}"
+    return f"{after:.3f}" if before is None else f"{before:.3f} → {after:.3f}"
