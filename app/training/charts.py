@@ -113,6 +113,6 @@ def _loss_series(curves: RunCurves) -> tuple[Series, ...]:
             x=curves.eval_loss.xs,
             y=curves.eval_loss.ys,
             look="points",
-            colour=5,
+            colour=1,
         ),
     )

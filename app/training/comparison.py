@@ -10,9 +10,9 @@ from app.training.history import RunSummary
 from app.training.present import value_text
 from app.training.reading import loss_text
 from app.training.series import Points, RunCurves
-from app.training.words import STATUS_LOOKS
+from app.training.words import STATUS_LOOKS, speed_text
 from core.plan.fields import FIELDS, value_of
-from core.units import bytes_text, count_text, duration_text
+from core.units import bytes_text, duration_text
 
 Measure = Literal["eval_loss", "smoothed", "tokens_per_s", "memory"]
 
@@ -111,7 +111,7 @@ def _results(
         (
             "Speed",
             tuple(
-                "–" if s.tokens_per_s is None else f"{count_text(s.tokens_per_s)} tok/s"
+                "–" if s.tokens_per_s is None else speed_text(s.tokens_per_s)
                 for s in states
             ),
             "Trained tokens in a second.",

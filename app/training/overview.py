@@ -101,6 +101,8 @@ def run_row(summary: RunSummary, *, now: float) -> RunRow:
     detail = f"{model_name(summary.plan)} · {method_text(summary.plan)}"
     result, result_detail = _result(summary)
     when = when_text(summary.created, now=now)
+    if summary.status == "failed" and summary.state.failure is not None:
+        detail = summary.state.failure.message
     if summary.problem:
         detail, result, result_detail = "Its plan cannot be read.", "", ""
     said = ", ".join(

@@ -6,21 +6,31 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from app.services import Services
 from app.training.compare_panel import ComparePanel
 from app.training.overview import RunsView
 from app.training.run_list import RunList
 from app.training.run_panel import RunPanel
 from app.training.viewmodel import RunsViewModel
 from app.widgets.buttons import PrimaryButton, SecondaryButton
+from app.widgets.card import Card
 from app.widgets.fields import SearchField
 from app.widgets.layout import STRETCH, boxed, column, row
 from app.widgets.notice import Notice
-from app.widgets.page import EmptyState, PageHeader
+from app.widgets.page import EmptyState, Page, PageHeader
 from app.widgets.text import Text
 from core.errors import TunesmithError
 
 
-class RunsPage(QWidget):
+def build(services: Services) -> RunsPage:
+    """Return the page with a view-model of its own."""
+    model = RunsViewModel(services.places, services.navigator, services.launcher)
+    page = RunsPage(model)
+    model.setParent(page)
+    return page
+
+
+class RunsPage(Page):
     """Paints what `RunsViewModel` publishes and passes clicks to it."""
 
     def __init__(self, model: RunsViewModel, *, parent: QWidget | None = None) -> None:
@@ -81,7 +91,9 @@ class RunsPage(QWidget):
         self.loading = Text("Looking for runs…", "muted")
         self.loading.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._middle = QStackedLayout()
-        for widget in (self.runs, self.empty, self.nothing, self.loading):
+        self._sheet = Card(padding=8)
+        self._sheet.add(self.runs, stretch=1)
+        for widget in (self._sheet, self.empty, self.nothing, self.loading):
             self._middle.addWidget(widget)
         self._search_row = boxed(row(self.search, STRETCH))
         self.search.setMinimumWidth(320)
@@ -90,19 +102,28 @@ class RunsPage(QWidget):
         page.addLayout(self._middle, 1)
         return boxed(page)
 
-    def open(self, argument: object) -> None:
+    def open_with(self, argument: object) -> None:
         """Show the run with this id; anything else shows the list."""
         if isinstance(argument, str) and argument:
             self._model.show_run(argument)
         else:
             self.show_list()
 
+    def shut_down(self) -> None:
+        """End the threads that follow runs; the runs themselves go on."""
+        self._model.shut_down()
+
     @Slot()
     def show_list(self) -> None:
         """Go back to the list."""
         self._model.run.close()
-        self.stack.setCurrentWidget(self._list_page)
+        self._show(self._list_page)
         self._model.refresh()
+
+    def _show(self, page: QWidget) -> None:
+        # Else Qt hands the focus to the first button, and its ring means nothing.
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.stack.setCurrentWidget(page)
 
     @Slot(object)
     def render_view(self, view: RunsView) -> None:
@@ -118,7 +139,7 @@ class RunsPage(QWidget):
         elif view.is_empty:
             self._middle.setCurrentWidget(self.empty)
         else:
-            found = self.runs if view.rows else self.nothing
+            found = self._sheet if view.rows else self.nothing
             self._middle.setCurrentWidget(found)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -151,12 +172,12 @@ class RunsPage(QWidget):
 
     @Slot(object)
     def _on_compared(self, _view: object) -> None:
-        self.stack.setCurrentWidget(self.comparison)
+        self._show(self.comparison)
 
     @Slot(str)
     def _on_run_wanted(self, _run_id: str) -> None:
         self.notice.clear()
-        self.stack.setCurrentWidget(self.panel)
+        self._show(self.panel)
 
     @Slot(object)
     def _on_failed(self, error: TunesmithError) -> None:

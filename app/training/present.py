@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.theme.tokens import Tone
-from app.training.reading import Reading, loss_text, read_curve
+from app.training.reading import Reading, Stage, loss_text, read_curve
 from app.training.remedies import Remedy, likely_cause, remedies
 from app.training.series import NO_POINTS, RunCurves, Snapshot
 from app.training.words import (
@@ -15,6 +15,7 @@ from app.training.words import (
     StatusLook,
     method_text,
     model_name,
+    speed_text,
     when_text,
 )
 from core.plan.fields import FIELDS, value_of
@@ -22,7 +23,7 @@ from core.plan.plan import Plan
 from core.runs.events import PhaseName, Sample
 from core.runs.folder import Order, RunStatus
 from core.runs.state import RunState
-from core.units import bytes_text, count_text, duration_text
+from core.units import bytes_text, duration_text
 
 _PHASES: Final[Mapping[PhaseName, str]] = {
     "prepare": "Preparing",
@@ -32,6 +33,15 @@ _PHASES: Final[Mapping[PhaseName, str]] = {
     "evaluate": "Measuring on held-out rows",
     "save": "Saving",
     "done": "Finishing",
+}
+_STAGES: Final[Mapping[RunStatus, Stage]] = {
+    "queued": "live",
+    "running": "live",
+    "paused": "resting",
+    "interrupted": "resting",
+    "failed": "resting",
+    "done": "over",
+    "stopped": "over",
 }
 _ORDERS: Final[Mapping[Order, str]] = {
     "pause": "Pausing: the step is finished and saved first.",
@@ -167,8 +177,7 @@ def _subtitle(facts: RunFacts, *, now: float) -> str:
 def _headline(facts: RunFacts, snapshot: Snapshot | None, state: RunState) -> Reading:
     if snapshot is None:
         return Reading(text="Reading the run’s history.")
-    over = facts.status in {"done", "stopped"}
-    found = read_curve(snapshot.curves, is_over=over)
+    found = read_curve(snapshot.curves, stage=_STAGES[facts.status])
     if found is not None:
         return found
     match facts.status:
@@ -231,7 +240,7 @@ def _figures(
         ),
         Figure(
             label="Speed",
-            value=_or_dash(state.tokens_per_s, lambda v: f"{count_text(v)} tokens/s"),
+            value=_or_dash(state.tokens_per_s, speed_text),
             tip="Trained tokens in a second.",
         ),
         Figure(

@@ -1,7 +1,7 @@
 """One honest sentence about a curve: did it learn, is it still learning, is it late."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from app.theme.tokens import Tone
 from app.training.series import Points, RunCurves
@@ -12,6 +12,10 @@ _SAME: Final = 0.005
 # A rise above the best by more than this is called over-fitting.
 _RISEN: Final = 0.02
 _FEW_STEPS: Final = 3
+
+
+Stage = Literal["live", "resting", "over"]
+"""Is it at work, does it rest (paused, broken off), or did it end as somebody meant?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +43,12 @@ def change_text(before: float, after: float) -> str:
     return f"−{size}" if percent < 0 else f"+{size}"
 
 
-def read_curve(curves: RunCurves, *, is_over: bool) -> Reading | None:
+def read_curve(curves: RunCurves, *, stage: Stage) -> Reading | None:
     """Return what the loss curves say so far, or None while there is nothing to say."""
     if len(curves.eval_loss) >= 2:
-        return _held_out(curves.eval_loss, is_over=is_over)
+        return _held_out(curves.eval_loss, stage=stage)
     if len(curves.smoothed) >= _FEW_STEPS:
-        return _training_alone(curves, is_over=is_over)
+        return _training_alone(curves, stage=stage)
     if curves.eval_loss:
         return Reading(
             text=f"Held-out loss is {loss_text(curves.eval_loss.ys[0])} before training."
@@ -52,13 +56,13 @@ def read_curve(curves: RunCurves, *, is_over: bool) -> Reading | None:
     return None
 
 
-def _held_out(points: Points, *, is_over: bool) -> Reading:
+def _held_out(points: Points, *, stage: Stage) -> Reading:
     before, now = points.ys[0], points.ys[-1]
     at_best = min(range(len(points)), key=lambda at: points.ys[at])
     best, step_best = points.ys[at_best], round(points.xs[at_best])
     steps_since = round(points.xs[-1] - points.xs[at_best])
     if at_best == 0 or best >= before * (1 - _SAME):
-        return _no_better(before, now, round(points.xs[-1]), is_over=is_over)
+        return _no_better(before, now, round(points.xs[-1]), stage=stage)
     if now > best * (1 + _RISEN):
         risen = (
             f"Held-out loss was best at step {step_best} ({loss_text(best)}) and has"
@@ -71,17 +75,25 @@ def _held_out(points: Points, *, is_over: bool) -> Reading:
     )
     if at_best < len(points) - 1:
         tail = f"and has not improved for {steps_since} steps"
-        text = f"{fell}; best at step {step_best}." if is_over else f"{fell} {tail}."
+        text = (
+            f"{fell} {tail}."
+            if stage == "live"
+            else f"{fell}; best at step {step_best}."
+        )
         return Reading(text=text, tone="good")
     falling = points.ys[-2] - now > _SAME * points.ys[-2]
-    if is_over:
-        more = " and was still falling at the end: more epochs may help." * falling
-        return Reading(text=fell + (more or "."), tone="good")
-    more = " and is still falling." if falling else " and is levelling off."
-    return Reading(text=fell + more, tone="good")
+    return Reading(text=fell + _ENDINGS[stage][falling], tone="good")
 
 
-def _no_better(before: float, now: float, step: int, *, is_over: bool) -> Reading:
+# What follows "Held-out loss fell from … to …" when it was levelling off, and when not.
+_ENDINGS: Final[dict[Stage, tuple[str, str]]] = {
+    "live": (" and is levelling off.", " and is still falling."),
+    "resting": (" and was levelling off.", " and was still falling."),
+    "over": (".", " and was still falling at the end: more epochs may help."),
+}
+
+
+def _no_better(before: float, now: float, step: int, *, stage: Stage) -> Reading:
     if now > before * (1 + _RISEN):
         text = (
             f"Held-out loss rose from {loss_text(before)} to {loss_text(now)}"
@@ -89,15 +101,15 @@ def _no_better(before: float, now: float, step: int, *, is_over: bool) -> Readin
             " held-out rows unlike the others."
         )
         return Reading(text=text, tone="warn")
-    word = "did not improve" if is_over else "has not improved yet"
+    word = "did not improve" if stage == "over" else "has not improved yet"
     text = (
         f"Held-out loss {word}: {loss_text(before)} before,"
         f" {loss_text(now)} after {step} steps."
     )
-    return Reading(text=text, tone="warn" if is_over else "neutral")
+    return Reading(text=text, tone="warn" if stage == "over" else "neutral")
 
 
-def _training_alone(curves: RunCurves, *, is_over: bool) -> Reading:
+def _training_alone(curves: RunCurves, *, stage: Stage) -> Reading:
     first = curves.loss.ys[0]
     now = curves.smoothed.ys[-1]
     change = change_text(first, now)
@@ -105,8 +117,10 @@ def _training_alone(curves: RunCurves, *, is_over: bool) -> Reading:
     text = (
         f"Training loss {verb} from {loss_text(first)} to {loss_text(now)} ({change})"
     )
-    if is_over and not curves.eval_loss:
+    if not curves.eval_loss:
         return Reading(
-            text=f"{text}. Nothing was held out, so there is no measure on unseen rows."
+            text=f"{text}. Nothing is held out, so there is no measure on unseen rows."
         )
-    return Reading(text=f"{text}; no held-out measure after the start yet.")
+    if stage == "live":
+        return Reading(text=f"{text}; the next held-out measure is still to come.")
+    return Reading(text=f"{text}; held-out loss was measured at the start alone.")

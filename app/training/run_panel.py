@@ -59,10 +59,11 @@ class RunPanel(QWidget):
             column(self.failure, self.question, self.problem, self.warnings),
             self._summary_card(),
             self.charts,
-            self.tabs,
+            self._tab_card(),
             name="Run",
         )
         body.column.setSpacing(16)
+        body.column.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(body)
@@ -111,6 +112,11 @@ class RunPanel(QWidget):
         settings = column(self.settings, STRETCH, margins=16)
         self.tabs.addTab(boxed(settings), "Settings")
         self.tabs.currentChanged.connect(self._on_tab)
+
+    def _tab_card(self) -> Card:
+        card = Card(padding=12)
+        card.add(self.tabs)
+        return card
 
     @Slot(object)
     def render_view(self, view: RunView) -> None:

@@ -4,6 +4,8 @@ After a resume the engine repeats the steps since its last checkpoint; what was 
 them before is dropped, so no step is ever drawn twice.
 """
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_left
 from collections import deque

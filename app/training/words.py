@@ -10,6 +10,7 @@ from typing import Final, Literal
 from app.theme.tokens import Tone
 from core.plan.plan import MethodKind, Plan
 from core.runs.folder import RunStatus
+from core.units import count_text
 
 Shape = Literal["dot", "check", "triangle", "cross", "ring", "none"]
 
@@ -71,6 +72,12 @@ def method_text(plan: Plan) -> str:
     """Return the method with its rank: ``QLoRA, rank 16``."""
     name = METHOD_NAMES[plan.method.kind]
     return f"{name}, rank {plan.method.rank}" if plan.method.has_adapter else name
+
+
+def speed_text(tokens_per_s: float) -> str:
+    """Return a speed with three digits at most: ``416 tokens/s``, ``9.4 tokens/s``."""
+    shown = round(tokens_per_s, 1) if tokens_per_s < 10 else round(tokens_per_s)
+    return f"{count_text(shown)} tokens/s"
 
 
 def when_text(t: float, *, now: float) -> str:
