@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 
 from app.glance import DeviceGlance
@@ -14,7 +15,6 @@ from app.qtwork.pulse import Pulse
 from app.services import RunGlance, RunLauncher, Services
 from app.settings import SettingsStore
 from app.widgets.page import Page
-from core.durable import free_bytes
 from core.hardware.budget import DeviceBudget, device_budget
 from core.hardware.gpu import gpus
 from core.places import Places
@@ -154,13 +154,15 @@ def _runs_reader(places: Places) -> Callable[[], tuple[RunGlance, ...]]:
 def _device_reader(places: Places) -> Callable[[], DeviceGlance]:
     def read() -> DeviceGlance:
         budget = device_budget()
+        disk = shutil.disk_usage(places.home)
         return DeviceGlance(
             name=budget.name,
             is_gpu=budget.kind == "cuda",
             total=budget.total,
             free=budget.free,
             temperature=_temperature(budget),
-            disk_free=free_bytes(places.home),
+            disk_free=disk.free,
+            disk_total=disk.total,
         )
 
     return read

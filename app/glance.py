@@ -23,6 +23,7 @@ class DeviceGlance:
     temperature: float | None = None
     """Degrees Celsius."""
     disk_free: int = 0
+    disk_total: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,10 @@ class MainWindow(QWidget):
         commands.clicked.connect(self._show_commands)
         self._rail.foot.addWidget(commands)
         self._stack = QStackedWidget()
+        # The window itself takes the focus at first, so that no ring shows before
+        # somebody uses the keyboard.
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocus()
         self._notice = Notice(closable=True)
         self._status = StatusBar()
         self._status.device_clicked.connect(self._on_device_clicked)

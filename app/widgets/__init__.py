@@ -28,8 +28,10 @@ Import from the module, not from here, so that a page loads only what it shows:
                  LabeledSlider(name, stops=, default=, unit=, tip=): edited(value).
                  NumberField(name=, least=, most=, unit=).
     drop_zone    DropZone(text=, hint=, actions=): dropped(tuple of Path).
-    progress     ProgressRow(what).show_progress(what, fraction=0..1 | None, detail=);
+    progress     ThinBar().show_fraction(0..1 | None);
+                 ProgressRow(what).show_progress(what, fraction=0..1 | None, detail=);
                  cancelled(), paused().
+    meter        Meter().show_value(name, words, fraction=): how full something is.
     tables       KeyValueTable(columns=).show_rows(((name, value[, tip]), …));
                  SideBySide().show_texts(((heading, text), …)).
     memory_bar   MemoryBar().show_rows((MemoryRow(label=, parts=(MemoryPart(name=,

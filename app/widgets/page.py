@@ -106,13 +106,13 @@ class PageBody(QScrollArea):
         add(self.column, item, stretch=stretch)
 
 
-class _Picture(QWidget):
-    """A large quiet icon in a soft disc."""
+class Picture(QWidget):
+    """A large quiet icon in a soft disc of `size` pixels."""
 
-    def __init__(self, icon: str) -> None:
+    def __init__(self, icon: str, *, size: int = 72) -> None:
         super().__init__()
         self._icon = icon
-        self.setFixedSize(72, 72)
+        self.setFixedSize(size, size)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint disc and icon in the theme's colours of now."""
@@ -123,13 +123,15 @@ class _Picture(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour(tokens.accent_soft))
         painter.drawEllipse(self.rect())
+        inner = round(self.width() * 0.45)
         picture = theme.icon_pixmap(
             self._icon,
             tokens.accent_text,
-            size=32,
+            size=inner,
             pixel_ratio=self.devicePixelRatioF(),
         )
-        painter.drawPixmap(20, 20, picture)
+        edge = (self.width() - inner) // 2
+        painter.drawPixmap(edge, edge, picture)
         painter.end()
 
 
@@ -155,7 +157,7 @@ class EmptyState(QWidget):
         self.text.setVisible(bool(text))
         lines = column(
             STRETCH,
-            row(STRETCH, _Picture(icon), STRETCH),
+            row(STRETCH, Picture(icon), STRETCH),
             4,
             self.title,
             row(STRETCH, self.text, STRETCH),

@@ -12,6 +12,26 @@ from app.widgets.text import ElidedLabel, Text
 _PARTS = 1000
 
 
+class ThinBar(QProgressBar):
+    """A thin bar without words, 0 to 1; it moves where the end is not known."""
+
+    def __init__(
+        self, name: str = "Progress", *, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setTextVisible(False)
+        self.setAccessibleName(name)
+        self.show_fraction(0.0)
+
+    def show_fraction(self, fraction: float | None) -> None:
+        """Show how far it is; None where nobody knows."""
+        if fraction is None:
+            self.setRange(0, 0)
+            return
+        self.setRange(0, _PARTS)
+        self.setValue(round(min(max(fraction, 0.0), 1.0) * _PARTS))
+
+
 class ProgressRow(QWidget):
     """What is being done, how far it is, how fast, how long still; pause and cancel.
 
@@ -36,9 +56,7 @@ class ProgressRow(QWidget):
         super().__init__(parent)
         self._what = ElidedLabel(what, "strong")
         self._detail = Text("", "caption")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(what or "Progress")
+        self._bar = ThinBar(what or "Progress")
         self._pause = IconButton("pause", name="Pause", size=16)
         self._pause.setVisible(can_pause)
         self._pause.clicked.connect(self.paused)
@@ -65,11 +83,7 @@ class ProgressRow(QWidget):
         self._detail.setText(detail)
         self._cancel.setAccessibleName(f"Cancel: {what}")
         self._bar.setAccessibleName(what or "Progress")
-        if fraction is None:
-            self._bar.setRange(0, 0)
-            return
-        self._bar.setRange(0, _PARTS)
-        self._bar.setValue(round(min(max(fraction, 0.0), 1.0) * _PARTS))
+        self._bar.show_fraction(fraction)
 
     def show_paused(self, paused: bool) -> None:  # noqa: FBT001 - a setter
         """Offer to go on instead of to pause, or the other way round."""

@@ -1,0 +1,1 @@
+"""Home: what runs, what was made last, what needs attention."""
