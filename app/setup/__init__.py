@@ -1,0 +1,1 @@
+"""The Train page: five steps from a model and a file to a run that has started."""

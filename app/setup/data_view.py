@@ -1,0 +1,321 @@
+"""Step 2, as it is shown: the files, what they hold, what is wrong, one row as learnt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from app.setup.model_view import Progress, progress_of
+from app.setup.report import Bars, DataReport, LineProblem, Preview
+from app.setup.state import DataState, Failure
+from app.setup.words import joined, plural
+from core.plan.plan import DataFormat, Plan
+
+if TYPE_CHECKING:
+    from app.theme.tokens import Tone
+
+FORMAT_NAMES: Final[dict[DataFormat, str]] = {
+    "auto": "Recognise by itself",
+    "messages": "Chat messages (role, content)",
+    "sharegpt": "ShareGPT conversations",
+    "alpaca": "Alpaca (instruction, input, output)",
+    "prompt-completion": "Prompt and completion",
+    "text": "Plain text",
+}
+# Which roles a person may map to columns, per format; the first are needed.
+ROLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "prompt-completion": (
+        ("prompt", "Prompt"),
+        ("completion", "Answer"),
+        ("system", "System prompt"),
+    ),
+    "alpaca": (
+        ("prompt", "Instruction"),
+        ("input", "Input"),
+        ("completion", "Answer"),
+        ("system", "System prompt"),
+    ),
+    "messages": (("messages", "Messages"),),
+    "sharegpt": (("messages", "Conversation"),),
+    "text": (("text", "Text"),),
+}
+_SHOWN_PROBLEMS: Final = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLine:
+    """One chosen file."""
+
+    path: str
+    name: str
+    folder: str
+    is_missing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleChoice:
+    """A role and the column that plays it; "" where none does."""
+
+    role: str
+    label: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The sequence length against the rows' lengths."""
+
+    seq_len: int
+    text: str
+    offer: str = ""
+    """What the button says that keeps 99 % whole; empty where nothing is to gain."""
+    offered_len: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewView:
+    """One row, token by token."""
+
+    row: int
+    title: str
+    tokens: tuple[tuple[str, bool], ...]
+    can_go_back: bool
+    can_go_on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataView:
+    """Everything step 2 shows."""
+
+    files: tuple[FileLine, ...]
+    format_key: str
+    format_text: str
+    roles: tuple[RoleChoice, ...]
+    columns: tuple[str, ...]
+    train_on: str
+    eval_fraction: float
+    held_out_text: str
+    headline: str
+    headline_tone: Tone
+    headline_detail: str
+    figures: tuple[tuple[str, str, str], ...]
+    bars: Bars | None
+    cut: Cut | None
+    problems: tuple[LineProblem, ...]
+    problems_title: str
+    skips_bad: bool
+    offers_skip: bool
+    skip_text: str
+    notes: tuple[str, ...]
+    preview: PreviewView | None
+    preview_failure: Failure | None
+    preview_hint: str
+    is_previewing: bool
+    progress: Progress | None
+    failure: Failure | None
+    can_check: bool
+    check_tip: str
+
+
+def present_data(plan: Plan, state: DataState, *, has_model: bool) -> DataView:
+    """Return step 2 for the draft and what is known of its files.
+
+    Args:
+        plan: The draft.
+        state: What the doctor found.
+        has_model: Whether the model's tokenizer is on this computer.
+    """
+    report = state.report
+    tone, headline, detail = _headline(plan, state)
+    return DataView(
+        files=tuple(_file(name) for name in plan.data.files),
+        format_key=plan.data.format,
+        format_text=_format_text(plan, report),
+        roles=_roles(plan, report),
+        columns=report.columns if report else (),
+        train_on=plan.data.train_on,
+        eval_fraction=plan.data.eval_fraction,
+        held_out_text=_held_out(plan, report),
+        headline=headline,
+        headline_tone=tone,
+        headline_detail=detail,
+        figures=_figures(report),
+        bars=report.bars if report else None,
+        cut=_cut(plan, report),
+        problems=report.problems[:_SHOWN_PROBLEMS] if report else (),
+        problems_title=_problems_title(report),
+        skips_bad=plan.data.on_bad_row == "skip",
+        offers_skip=report is not None and report.bad_rows > 0,
+        skip_text=f"Leave out {plural(report.bad_rows, 'bad row')}" if report else "",
+        notes=report.notes if report else (),
+        preview=_preview(state.preview),
+        preview_failure=state.preview_failure,
+        preview_hint=_preview_hint(plan, has_model=has_model),
+        is_previewing=state.is_previewing,
+        progress=progress_of(state.work),
+        failure=state.failure,
+        can_check=bool(plan.data.files) and state.work is None,
+        check_tip="Read the files again and look at every row.",
+    )
+
+
+def _file(name: str) -> FileLine:
+    path = Path(name)
+    return FileLine(
+        path=name,
+        name=path.name,
+        folder=str(path.parent),
+        is_missing=not path.is_file(),
+    )
+
+
+def _format_text(plan: Plan, report: DataReport | None) -> str:
+    if report is None or not report.format:
+        return ""
+    known = {str(key): name for key, name in FORMAT_NAMES.items()}
+    name = known.get(report.format, report.format)
+    how = "Read as" if plan.data.format != "auto" else "Recognised:"
+    pairs = ", ".join(
+        f"{role} from “{column}”" for role, column in report.mapped.items()
+    )
+    return joined(f"{how} {name}", pairs)
+
+
+def _roles(plan: Plan, report: DataReport | None) -> tuple[RoleChoice, ...]:
+    if report is None or not report.columns:
+        return ()
+    chosen = plan.data.format if plan.data.format != "auto" else report.format
+    roles = ROLES.get(chosen, ROLES["prompt-completion"])
+    used = {**report.mapped, **plan.data.columns}
+    return tuple(
+        RoleChoice(role=role, label=label, column=used.get(role, ""))
+        for role, label in roles
+    )
+
+
+def _held_out(plan: Plan, report: DataReport | None) -> str:
+    share = f"{plan.data.eval_fraction * 100:g} %"
+    if plan.data.eval_fraction == 0:
+        return "Nothing is held out; then nothing can tell learning from memorising."
+    if report is not None and report.eval_rows is not None:
+        rows = plural(report.eval_rows, "row")
+        return f"{share}: {rows} never trained on, to measure whether it learnt."
+    return f"{share} of the rows are never trained on, to measure whether it learnt."
+
+
+def _headline(plan: Plan, state: DataState) -> tuple[Tone, str, str]:
+    report = state.report
+    if not plan.data.files:
+        return "neutral", "", ""
+    if report is None:
+        return "neutral", "", ""
+    if report.usable == 0:
+        return (
+            "bad",
+            f"None of {plural(report.rows, 'row')} can be used",
+            "Choose another format, or say which column plays which role.",
+        )
+    if report.bad_rows and plan.data.on_bad_row == "stop":
+        return (
+            "warn",
+            f"{report.usable:,} of {plural(report.rows, 'row')} can be used",
+            (
+                f"{plural(report.bad_rows, 'row')} must be mended in the file or left out;"
+                " nothing is left out without your word."
+            ),
+        )
+    left = f"{plural(report.bad_rows, 'row')} left out." if report.bad_rows else ""
+    return "good", f"{plural(report.usable, 'row')} to learn from", left
+
+
+def _figures(report: DataReport | None) -> tuple[tuple[str, str, str], ...]:
+    if report is None:
+        return ()
+    found: list[tuple[str, str, str]] = []
+    if report.train_rows is not None:
+        found.append(("To train on", plural(report.train_rows, "row"), ""))
+    if report.eval_rows is not None:
+        found.append(("Held out", plural(report.eval_rows, "row"), "Never trained on."))
+    if report.tokens is not None:
+        tokens = report.tokens
+        found += [
+            ("Tokens", f"{tokens.total:,}", "Of all usable rows together."),
+            ("Half are under", plural(tokens.p50, "token"), "The median row."),
+            ("99 % are under", plural(tokens.p99, "token"), "The 99th percentile."),
+            ("Longest", plural(tokens.longest, "token"), ""),
+        ]
+    found.append(
+        (
+            "Duplicates",
+            f"{report.duplicates:,}",
+            "Rows that stand there more than once; they count double in training.",
+        )
+    )
+    found.append(
+        (
+            "Leaks",
+            f"{report.leaks:,}",
+            "Rows both trained on and held out: they flatter the held-out loss.",
+        )
+    )
+    return tuple(found)
+
+
+def _cut(plan: Plan, report: DataReport | None) -> Cut | None:
+    if report is None or report.tokens is None:
+        return None
+    seq_len = plan.train.seq_len
+    longest = report.tokens.longest
+    if report.truncated:
+        share = 100 * report.truncated / max(1, report.usable)
+        text = f"{plural(report.truncated, 'row')} ({share:.1f} %) cut at {seq_len:,}."
+    else:
+        text = f"Nothing is cut at {seq_len:,} tokens; the longest row has {longest:,}."
+    keeps = report.keeps_99
+    if keeps is None or keeps == seq_len:
+        return Cut(seq_len=seq_len, text=text)
+    saves = not report.truncated and keeps < seq_len
+    gains = report.truncated > 0.01 * report.usable and keeps > seq_len
+    if not (saves or gains):
+        return Cut(seq_len=seq_len, text=text)
+    return Cut(
+        seq_len=seq_len, text=text, offer=f"{keeps:,} keeps 99 %", offered_len=keeps
+    )
+
+
+def _problems_title(report: DataReport | None) -> str:
+    if report is None or not report.problems:
+        return ""
+    count = len(report.problems)
+    more = f", the first {_SHOWN_PROBLEMS:,} shown" if count > _SHOWN_PROBLEMS else ""
+    return f"{plural(count, 'problem')}{more}"
+
+
+def _preview(preview: Preview | None) -> PreviewView | None:
+    if preview is None:
+        return None
+    count = len(preview.tokens)
+    of = f" of {preview.rows:,}" if preview.rows else ""
+    return PreviewView(
+        row=preview.row,
+        title=joined(
+            f"Row {preview.row + 1:,}{of}",
+            plural(count, "token"),
+            f"{preview.trained_count:,} trained",
+        ),
+        tokens=tuple((token.text, token.is_trained) for token in preview.tokens),
+        can_go_back=preview.row > 0,
+        can_go_on=preview.row + 1 < preview.rows,
+    )
+
+
+def _preview_hint(plan: Plan, *, has_model: bool) -> str:
+    if not plan.data.files:
+        return ""
+    if not has_model:
+        return (
+            "Choose a model that is on this computer to see rows as it sees them, and"
+            " lengths in tokens."
+        )
+    return ""

@@ -1,0 +1,347 @@
+"""Step 4, as it is shown: the memory bar, what to change, the disk, and who else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+from core.models.shape import ModelShape
+
+from app.setup.settings_view import value_text
+from app.setup.state import Failure, FitState
+from app.setup.words import METHOD_NAMES, TRAINABLE, verdict_words
+from core.estimate.answer import Components, MemoryEstimate
+from core.hardware.budget import DeviceBudget
+from core.plan.fields import BY_KEY
+from core.plan.plan import MethodKind, Plan
+from core.units import bytes_text
+
+if TYPE_CHECKING:
+    from app.theme.tokens import Tone
+
+_PARTS: Final[dict[str, tuple[str, str]]] = {
+    "weights": ("Weights", "The base model itself, frozen."),
+    "quantization": ("Quantisation", "The scales of the packed blocks."),
+    "adapter": ("Adapter", "What is trained. Grows with rank and targets."),
+    "gradients": ("Gradients", "One number for each trained weight."),
+    "optimizer": ("Optimiser", "AdamW keeps two numbers for each trained weight."),
+    "activations": (
+        "Activations",
+        "Kept for the way back. Grow with batch and length.",
+    ),
+    "logits": ("Logits", "A score for each word of the vocabulary, chunk by chunk."),
+    "workspace": ("Workspace", "Unpacked weights, libraries, rounding."),
+    "context": ("Driver", "The driver's own share."),
+}
+_COMPARED: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarPart:
+    """One piece of a memory bar."""
+
+    name: str
+    size_bytes: int
+    tip: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarRow:
+    """One method's bar."""
+
+    label: str
+    parts: tuple[BarPart, ...]
+    low_bytes: int
+    high_bytes: int
+    verdict: str
+    tone: Tone
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliderValue:
+    """A slider on a plan key."""
+
+    key: str
+    label: str
+    value: float
+    default: float
+    stops: tuple[float, ...]
+    unit: str
+    tip: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeLine:
+    """One thing "Make it fit" would change."""
+
+    text: str
+    saves: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitView:
+    """Everything step 4 shows."""
+
+    device_title: str
+    device_detail: str
+    is_other: bool
+    other_text: str
+    other_failure: Failure | None
+    bars: tuple[BarRow, ...]
+    free_bytes: int
+    free_label: str
+    verdict: str
+    verdict_tone: Tone
+    reason: str
+    sliders: tuple[SliderValue, ...]
+    effective_text: str
+    can_make_fit: bool
+    make_fit_tip: str
+    offer_title: str
+    offer: tuple[ChangeLine, ...] | None
+    offer_limits: str
+    table: tuple[tuple[str, str, str], ...]
+    disk: tuple[tuple[str, str, str], ...]
+    others: tuple[tuple[str, str], ...]
+    others_text: str
+    compares_all: bool
+    empty_text: str
+    failure: Failure | None
+
+
+def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitView:
+    """Return step 4 for the draft on the device the estimates are for."""
+    estimate = state.estimates.get(plan.method.kind)
+    budget = state.judged
+    words, tone = verdict_words(estimate) if estimate else ("", "neutral")
+    return FitView(
+        device_title=budget.name if budget else "Looking for a device",
+        device_detail=_device_detail(budget, is_other=state.other is not None),
+        is_other=state.other is not None,
+        other_text=state.other_text,
+        other_failure=state.other_failure,
+        bars=_bars(plan, state),
+        free_bytes=_free(estimate),
+        free_label="free there" if state.other else "free now",
+        verdict=f"{METHOD_NAMES[plan.method.kind]} {words}" if estimate else "",
+        verdict_tone=tone,
+        reason=estimate.reason if estimate else "",
+        sliders=_sliders(plan, shape),
+        effective_text=_effective(plan),
+        can_make_fit=estimate is not None,
+        make_fit_tip=_make_fit_tip(estimate),
+        offer_title=_offer_title(state),
+        offer=_offer(state),
+        offer_limits=_offer_limits(state),
+        table=_table(estimate),
+        disk=_disk(estimate, state.free_disk),
+        others=_others(state),
+        others_text=_others_text(state),
+        compares_all=state.compares_all,
+        empty_text=_empty_text(state),
+        failure=state.failure,
+    )
+
+
+def _device_detail(budget: DeviceBudget | None, *, is_other: bool) -> str:
+    if budget is None:
+        return ""
+    kind = "graphics card" if budget.kind == "cuda" else "processor and main memory"
+    free = f"{bytes_text(budget.free)} of {bytes_text(budget.total)} free"
+    whose = "a card you name, nothing else running on it" if is_other else kind
+    return f"{free} · {whose}"
+
+
+def _free(estimate: MemoryEstimate | None) -> int:
+    return (estimate.available or 0) if estimate else 0
+
+
+def _bars(plan: Plan, state: FitState) -> tuple[BarRow, ...]:
+    kinds = _COMPARED if state.compares_all else TRAINABLE
+    return tuple(
+        _bar(state.estimates[kind], is_chosen=kind == plan.method.kind)
+        for kind in kinds
+        if kind in state.estimates
+    )
+
+
+def _bar(estimate: MemoryEstimate, *, is_chosen: bool) -> BarRow:
+    words, tone = verdict_words(estimate)
+    trainable = estimate.method in TRAINABLE
+    return BarRow(
+        label=METHOD_NAMES[estimate.method],
+        parts=tuple(
+            BarPart(name=name, size_bytes=size, tip=tip)
+            for name, size, tip in _pieces(estimate.components)
+        ),
+        low_bytes=estimate.low,
+        high_bytes=estimate.high,
+        verdict=words if trainable else f"{words}, for comparison",
+        tone=tone,
+        is_chosen=is_chosen,
+    )
+
+
+def _pieces(parts: Components) -> list[tuple[str, int, str]]:
+    sized = [(item.name, int(getattr(parts, item.name))) for item in fields(parts)]
+    return [(*_named(name, size),) for name, size in sized if size > 0]
+
+
+def _named(name: str, size: int) -> tuple[str, int, str]:
+    label, tip = _PARTS[name]
+    return label, size, tip
+
+
+def _sliders(plan: Plan, shape: ModelShape | None) -> tuple[SliderValue, ...]:
+    longest = shape.context_length if shape and shape.context_length else 8192
+    lengths = _doubling(128, longest)
+    return (
+        _slider("train.batch_size", plan.train.batch_size, _doubling(1, 64)),
+        _slider("train.seq_len", plan.train.seq_len, lengths),
+        _slider("method.rank", plan.method.rank, _doubling(1, 256)),
+        _slider(
+            "train.gradient_accumulation",
+            plan.train.gradient_accumulation,
+            _doubling(1, 128),
+        ),
+    )
+
+
+def _slider(key: str, value: float, stops: tuple[float, ...]) -> SliderValue:
+    field = BY_KEY[key]
+    told = field.explanation
+    tip = f"{told.what}\nHigher: {told.raised}" if told.raised else told.what
+    return SliderValue(
+        key=key,
+        label=told.label,
+        value=value,
+        default=float(field.default),
+        stops=stops if value <= stops[-1] else (*stops, float(value)),
+        unit=told.unit,
+        tip=tip,
+    )
+
+
+def _doubling(first: int, last: int) -> tuple[float, ...]:
+    stops = [float(first)]
+    while stops[-1] * 2 <= last:
+        stops.append(stops[-1] * 2)
+    if stops[-1] < last:
+        stops.append(float(last))
+    return tuple(stops)
+
+
+def _effective(plan: Plan) -> str:
+    train = plan.train
+    tokens = train.effective_batch * train.seq_len
+    return (
+        f"{train.effective_batch:,} sequences per step ({train.batch_size} ×"
+        f" {train.gradient_accumulation}), at most {tokens:,} tokens."
+    )
+
+
+def _make_fit_tip(estimate: MemoryEstimate | None) -> str:
+    if estimate is None:
+        return "Choose a model first."
+    if estimate.fits:
+        return "It fits already; this shows what would give it more room or speed."
+    return (
+        "Show the smallest changes that make it fit. Nothing changes until you apply."
+    )
+
+
+def _offer_title(state: FitState) -> str:
+    if state.offer is None:
+        return ""
+    if not state.offer.changes:
+        if state.offer.estimate.fits:
+            return "It fits as it is; there is nothing to change."
+        return "No change of these settings makes this model fit."
+    if not state.offer.estimate.fits:
+        return "These changes help most, but are not enough."
+    count = len(state.offer.changes)
+    return "This change makes it fit" if count == 1 else "These changes make it fit"
+
+
+def _offer(state: FitState) -> tuple[ChangeLine, ...] | None:
+    if state.offer is None:
+        return None
+    return tuple(
+        ChangeLine(
+            text=(
+                f"{BY_KEY[change.field].explanation.label}:"
+                f" {value_text(change.before)} → {value_text(change.after)}"
+            ),
+            saves=f"saves {bytes_text(change.saves)}" if change.saves > 0 else "",
+            why=change.why,
+        )
+        for change in state.offer.changes
+    )
+
+
+def _offer_limits(state: FitState) -> str:
+    if state.offer is None:
+        return ""
+    offer = state.offer
+    parts: list[str] = []
+    if offer.max_seq_len:
+        parts.append(f"Longest sequence that fits then: {offer.max_seq_len:,} tokens.")
+    if offer.max_batch:
+        parts.append(f"Largest batch: {offer.max_batch:,}.")
+    return " ".join(parts)
+
+
+def _table(estimate: MemoryEstimate | None) -> tuple[tuple[str, str, str], ...]:
+    if estimate is None:
+        return ()
+    rows = [
+        (name, bytes_text(size), tip)
+        for name, size, tip in _pieces(estimate.components)
+    ]
+    span = f"{bytes_text(estimate.low)} to {bytes_text(estimate.high)}"
+    rows.append(("Together", bytes_text(estimate.process), "Expected at the peak."))
+    rows.append(("Likely between", span, "The whisker of the bar."))
+    return tuple(rows)
+
+
+def _disk(
+    estimate: MemoryEstimate | None, free: int | None
+) -> tuple[tuple[str, str, str], ...]:
+    if estimate is None:
+        return ()
+    rows = [
+        ("Adapter", bytes_text(estimate.disk.adapter), "What you keep."),
+        (
+            "Checkpoints",
+            bytes_text(estimate.disk.checkpoints),
+            "The newest few, while the run lasts.",
+        ),
+    ]
+    if free is not None:
+        rows.append(("Free", bytes_text(free), "On the disk that holds runs."))
+    return tuple(rows)
+
+
+def _others(state: FitState) -> tuple[tuple[str, str], ...]:
+    if state.other is not None or state.budget is None:
+        return ()
+    return tuple(
+        (process.name, bytes_text(process.used) if process.used else "not told")
+        for process in state.budget.processes
+    )
+
+
+def _others_text(state: FitState) -> str:
+    if state.other is not None or state.budget is None or state.budget.kind == "cpu":
+        return ""
+    if not state.budget.processes:
+        return "Nobody else uses the card."
+    return "Others hold memory on the card; closing them frees it."
+
+
+def _empty_text(state: FitState) -> str:
+    if state.estimates or state.failure is not None:
+        return ""
+    return "Choose a model, and its memory is drawn here."

@@ -1,0 +1,140 @@
+"""Step 3, as it is shown: LoRA or QLoRA, how thorough, and every setting behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from app.setup.presets import PRESETS, preset_of
+from app.setup.settings_view import SettingsView, present_settings
+from app.setup.state import FitState
+from app.setup.words import METHOD_NAMES, TRAINABLE, joined, verdict_words
+from core.estimate.answer import MemoryEstimate
+from core.hardware.budget import DeviceBudget
+from core.plan.plan import MethodKind, Plan
+from core.plan.problems import Problem
+from core.units import bytes_text
+
+if TYPE_CHECKING:
+    from app.theme.tokens import Tone
+
+_WHAT: Final[dict[MethodKind, str]] = {
+    "lora": "The model stays as it is; a small adapter learns beside it.",
+    "qlora": "The same adapter, over a model packed into 4 bit.",
+}
+_SPEED: Final[dict[MethodKind, str]] = {
+    "lora": "Faster: weights are used as they lie in memory.",
+    "qlora": "Slower: weights are unpacked for each use.",
+}
+_QUALITY: Final[dict[MethodKind, str]] = {
+    "lora": "The reference: nothing is rounded.",
+    "qlora": "Close to LoRA: 4-bit rounding costs a little.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodCard:
+    """One method as a large choice."""
+
+    kind: MethodKind
+    name: str
+    what: str
+    memory: str
+    memory_detail: str
+    verdict: str
+    tone: Tone
+    speed: str
+    quality: str
+    is_chosen: bool
+    is_recommended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetCard:
+    """One preset."""
+
+    key: str
+    name: str
+    what: str
+    detail: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodView:
+    """Everything step 3 shows."""
+
+    cards: tuple[MethodCard, ...]
+    recommendation: str
+    presets: tuple[PresetCard, ...]
+    preset_text: str
+    settings: SettingsView
+
+
+def present_method(
+    plan: Plan, state: FitState, *, query: str = "", found: Iterable[Problem] = ()
+) -> MethodView:
+    """Return step 3 for the draft on the device the estimates are for."""
+    worn = preset_of(plan)
+    return MethodView(
+        cards=tuple(_card(kind, plan, state) for kind in TRAINABLE),
+        recommendation=_recommendation(state),
+        presets=tuple(
+            PresetCard(
+                key=preset.key,
+                name=preset.name,
+                what=preset.what,
+                detail=joined(
+                    f"rank {preset.values['method.rank']}",
+                    f"{preset.values['train.epochs']:g} epochs"
+                    if preset.values["train.epochs"] != 1
+                    else "1 epoch",
+                    f"rate {preset.values['train.learning_rate']:g}",
+                ),
+                is_chosen=preset is worn,
+            )
+            for preset in PRESETS
+        ),
+        preset_text=""
+        if worn
+        else "Your own mix. Choosing a preset sets its values again; undo brings yours"
+        " back.",
+        settings=present_settings(plan, query=query, found=found),
+    )
+
+
+def _recommendation(state: FitState) -> str:
+    if state.recommended is None:
+        return (
+            "Choose a model first; then each method is priced for it on this machine."
+            if not state.estimates
+            else ""
+        )
+    return f"{METHOD_NAMES[state.recommended]} suits this. {state.recommended_why}"
+
+
+def _card(kind: MethodKind, plan: Plan, state: FitState) -> MethodCard:
+    estimate = state.estimates.get(kind)
+    words, tone = verdict_words(estimate) if estimate else ("", "neutral")
+    return MethodCard(
+        kind=kind,
+        name=METHOD_NAMES[kind],
+        what=_WHAT[kind],
+        memory=bytes_text(estimate.process) if estimate else "–",
+        memory_detail=_memory_detail(estimate, state.judged),
+        verdict=words,
+        tone=tone,
+        speed=_SPEED[kind],
+        quality=_QUALITY[kind],
+        is_chosen=plan.method.kind == kind,
+        is_recommended=state.recommended == kind,
+    )
+
+
+def _memory_detail(estimate: MemoryEstimate | None, budget: DeviceBudget | None) -> str:
+    if estimate is None:
+        return "Known once a model is chosen."
+    if estimate.available is None or budget is None:
+        return "expected at the peak"
+    return f"of {bytes_text(estimate.available)} free on {budget.name}"

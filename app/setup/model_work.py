@@ -1,0 +1,286 @@
+"""Work of step 1: list models, price them, resolve one, fetch it, search the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QElapsedTimer, QObject, Signal, Slot
+
+from app.qtwork.background import Background
+from app.qtwork.process import TaskRunner
+from app.setup.ports import Ports
+from app.setup.state import Failure, ModelState, Shown, Work
+from app.setup.words import TRAINABLE
+from core.errors import TunesmithError
+from core.estimate.answer import MemoryEstimate
+from core.hardware.budget import DeviceBudget
+from core.models.facts import ModelFacts
+from core.models.shape import ModelShape
+from core.plan.fields import with_value
+from core.plan.plan import MethodKind, Plan
+
+Prices = Mapping[MethodKind, MemoryEstimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A model id looked up: what it is, and its sizes where they are known."""
+
+    facts: ModelFacts
+    shape: ModelShape | None
+    failure: Failure | None = None
+
+
+class ModelWork(QObject):
+    """Owns the `ModelState`.
+
+    Signals:
+        changed (): the state is another.
+        resolved (): the chosen model or its shape is another.
+        added (str): a folder was added; choose this id.
+    """
+
+    changed = Signal()
+    resolved = Signal()
+    added = Signal(str)
+
+    def __init__(self, ports: Ports, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state = ModelState()
+        self._ports = ports
+        self._since = QElapsedTimer()
+        self._priced_for: tuple[object, ...] = ()
+        self._listing = self._asker(self._on_listed, self._on_list_failed)
+        self._pricing = self._asker(self._on_priced, self._on_unpriced)
+        self._resolving = self._asker(self._on_resolved, self._on_resolve_failed)
+        self._adding = self._asker(self._on_added, self._on_failed)
+        self._fetching = TaskRunner(self)
+        self._fetching.progressed.connect(self._on_progressed)
+        self._fetching.succeeded.connect(self._on_fetched)
+        self._fetching.failed.connect(self._on_fetch_failed)
+        self._searching = TaskRunner(self)
+        self._searching.succeeded.connect(self._on_found)
+        self._searching.failed.connect(self._on_search_failed)
+
+    def _asker(self, answered: Any, failed: Any) -> Background:
+        made = Background(self)
+        made.answered.connect(answered)
+        made.failed.connect(failed)
+        return made
+
+    # -- intents ---------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Look for models again."""
+        self._listing.ask(self._ports.list_models)
+
+    def search(self, query: str) -> None:
+        """Show only what matches `query`."""
+        self._set(query=query.strip())
+
+    def show_only(self, shown: Shown) -> None:
+        """Show all models, those here, or those to download."""
+        self._set(shown=shown)
+
+    def resolve(self, wanted: str) -> None:
+        """Find out what the id `wanted` is; an empty one is no model."""
+        self._set(failure=None)
+        if not wanted:
+            self._resolving.cancel()
+            self._set(chosen=None, shape=None)
+            self.resolved.emit()
+            return
+        known = self._known(wanted)
+        if known is not None:
+            self._set(chosen=known)
+        self._resolving.ask(lambda: self._look_up(wanted, known))
+
+    def price(self, plan: Plan, budget: DeviceBudget | None) -> None:
+        """Price every listed model by `plan` on `budget`, off the main thread."""
+        listed = (*(self.state.listed or ()), *self.state.found)
+        if budget is None or not listed:
+            return
+        ids = tuple(model.id for model in listed)
+        asked = (plan.method, plan.train, budget, ids)
+        if asked == self._priced_for:
+            return
+        self._priced_for = asked
+        self._pricing.ask(lambda: self._prices(listed, plan, budget))
+
+    def make_ready(self) -> None:
+        """Unpack the starter or download the chosen model."""
+        chosen = self.state.chosen
+        if chosen is None or self._fetching.is_busy:
+            return
+        self._since.start()
+        if chosen.source == "starter":
+            work = Work(what=f"Unpacking {chosen.name}")
+            request = {"home": str(self._ports.places.home)}
+            self._fetching.start("make_starter", request)
+        else:
+            work = Work(what=f"Downloading {chosen.name}", unit="bytes")
+            request = {"id": chosen.id, "home": str(self._ports.places.home)}
+            environment = self._ports.hub_environment()
+            self._fetching.start("download", request, environment=environment)
+        self._set(work=work, work_id=chosen.id, failure=None)
+
+    def cancel(self) -> None:
+        """End the unpacking or download that runs."""
+        self._fetching.cancel()
+
+    def search_hub(self) -> None:
+        """Ask the Hub for models like the query."""
+        if self.state.query and not self._searching.is_busy:
+            self._set(is_searching=True, searched=self.state.query, failure=None)
+            self._searching.start(
+                "hub_search",
+                {"query": self.state.query, "limit": 20},
+                environment=self._ports.hub_environment(),
+            )
+
+    def add_folder(self, folder: Path) -> None:
+        """Add a folder that holds a model, and choose it."""
+        self._adding.ask(lambda: self._ports.add_model(str(folder)))
+
+    def shut_down(self) -> None:
+        """End every child that runs."""
+        self._fetching.shut_down()
+        self._searching.shut_down()
+
+    # -- off the main thread ---------------------------------------------------
+
+    def _look_up(self, wanted: str, known: ModelFacts | None) -> Resolved:
+        facts = known or self._ports.find_model(wanted)
+        try:
+            shape = self._ports.shape_of(facts)
+        except TunesmithError as err:
+            return Resolved(facts=facts, shape=None, failure=Failure.of(err))
+        return Resolved(facts=facts, shape=shape)
+
+    def _prices(
+        self, models: tuple[ModelFacts, ...], plan: Plan, budget: DeviceBudget
+    ) -> dict[str, Prices]:
+        return {model.id: self._price_of(model, plan, budget) for model in models}
+
+    def _price_of(self, model: ModelFacts, plan: Plan, budget: DeviceBudget) -> Prices:
+        if model.problem:
+            return {}
+        try:
+            shape = self._ports.shape_of(model)
+        except TunesmithError:  # its sizes are not known until it is here
+            return {}
+        asked = with_value(plan, "model.id", model.id)
+        return {
+            kind: self._ports.estimate(
+                with_value(asked, "method.kind", kind), shape, budget
+            )
+            for kind in TRAINABLE
+        }
+
+    # -- answers ---------------------------------------------------------------
+
+    @Slot(object)
+    def _on_listed(self, listed: tuple[ModelFacts, ...]) -> None:
+        chosen = self.state.chosen
+        again = next((m for m in listed if chosen and m.id == chosen.id), chosen)
+        self._set(listed=listed, chosen=again)
+        if again != chosen and again is not None:
+            self.resolve(again.id)
+
+    @Slot(object)
+    def _on_list_failed(self, err: TunesmithError) -> None:
+        self._set(listed=self.state.listed or (), failure=Failure.of(err))
+
+    @Slot(object)
+    def _on_priced(self, prices: dict[str, Prices]) -> None:
+        self._set(fits=prices)
+
+    @Slot(object)
+    def _on_unpriced(self, err: TunesmithError) -> None:
+        self._set(failure=Failure.of(err))
+
+    @Slot(object)
+    def _on_resolved(self, found: Resolved) -> None:
+        self._set(chosen=found.facts, shape=found.shape)
+        self.resolved.emit()
+
+    @Slot(object)
+    def _on_resolve_failed(self, err: TunesmithError) -> None:
+        self._set(chosen=None, shape=None, failure=Failure.of(err))
+        self.resolved.emit()
+
+    @Slot(object)
+    def _on_added(self, facts: ModelFacts) -> None:
+        self.refresh()
+        self.added.emit(facts.id)
+
+    @Slot(object)
+    def _on_failed(self, err: TunesmithError) -> None:
+        self._set(failure=Failure.of(err))
+
+    @Slot(object)
+    def _on_progressed(self, event: Mapping[str, Any]) -> None:
+        work = self.state.work
+        if work is None:
+            return
+        done, total = float(event.get("done") or 0), event.get("total")
+        elapsed_s = self._since.elapsed() / 1000
+        self._set(
+            work=Work(
+                what=work.what,
+                done=done,
+                total=float(total) if total else None,
+                unit=str(event.get("unit") or work.unit),
+                # The mean since the start: steadier than the last second's.
+                per_s=done / elapsed_s if done and elapsed_s > 1 else None,
+            )
+        )
+
+    @Slot(object)
+    def _on_fetched(self, _result: object) -> None:
+        fetched = self.state.work_id
+        self._set(work=None, work_id="")
+        self.refresh()
+        if self.state.chosen is not None and self.state.chosen.id == fetched:
+            self._resolving.ask(lambda: self._look_up(fetched, None))
+
+    @Slot(object)
+    def _on_fetch_failed(self, err: TunesmithError) -> None:
+        failure = None if err.code == "cancelled" else Failure.of(err)
+        self._set(work=None, work_id="", failure=failure)
+
+    @Slot(object)
+    def _on_found(self, result: Mapping[str, Any]) -> None:
+        found = tuple(_facts(item) for item in result.get("models", ()))
+        self._set(found=found, is_searching=False)
+
+    @Slot(object)
+    def _on_search_failed(self, err: TunesmithError) -> None:
+        self._set(is_searching=False, failure=Failure.of(err))
+
+    def _known(self, wanted: str) -> ModelFacts | None:
+        models = (*(self.state.listed or ()), *self.state.found)
+        return next((model for model in models if model.id == wanted), None)
+
+    def _set(self, **changes: Any) -> None:
+        state = replace(self.state, **changes)
+        if state != self.state:
+            self.state = state
+            self.changed.emit()
+
+
+def _facts(item: Mapping[str, Any]) -> ModelFacts:
+    """Return a Hub answer as facts; a model there has no folder here."""
+    parameters, disk = item.get("parameters"), item.get("disk")
+    return ModelFacts(
+        id=str(item["id"]),
+        name=str(item.get("name") or item["id"]),
+        source="hub",
+        parameters=int(parameters) if parameters else None,
+        licence=str(item.get("licence") or ""),
+        disk=int(disk) if disk else None,
+        gated=bool(item.get("gated")),
+    )

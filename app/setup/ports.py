@@ -1,0 +1,77 @@
+"""What the Train page asks of the world, gathered in one value.
+
+A view-model is given functions, not global objects; the tests give small real ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.services import Services
+from core import durable
+from core.data.starter import starter_file
+from core.estimate.advice import Fit, fit_plan, recommend
+from core.estimate.answer import MemoryEstimate
+from core.estimate.memory import estimate
+from core.hardware.budget import DeviceBudget, device_budget
+from core.models.added import add_model
+from core.models.facts import ModelFacts
+from core.models.find import all_models, find_model, shape_of
+from core.models.shape import ModelShape
+from core.places import Places
+from core.plan.plan import MethodKind, Plan
+from core.prepare import new_run
+from core.runs.folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Functions of `core`, bound to one place on disk."""
+
+    places: Places
+    list_models: Callable[[], tuple[ModelFacts, ...]]
+    find_model: Callable[[str], ModelFacts]
+    shape_of: Callable[[ModelFacts], ModelShape]
+    add_model: Callable[[str], ModelFacts]
+    device_budget: Callable[[int | None, str | None], DeviceBudget]
+    estimate: Callable[[Plan, ModelShape, DeviceBudget], MemoryEstimate]
+    recommend: Callable[[Plan, ModelShape, DeviceBudget], tuple[MethodKind, str]]
+    fit_plan: Callable[[Plan, ModelShape, DeviceBudget], Fit]
+    starter_data: Callable[[], Path]
+    free_disk: Callable[[], int]
+    new_run: Callable[[Plan, bool], RunFolder]
+    start_run: Callable[[RunFolder], None]
+    is_offline: Callable[[], bool]
+    hub_environment: Callable[[], Mapping[str, str]]
+
+
+def ports(services: Services) -> Ports:
+    """Return the real ones."""
+    places = services.places
+    return Ports(
+        places=places,
+        list_models=lambda: all_models(places),
+        find_model=lambda wanted: find_model(wanted, places),
+        shape_of=lambda facts: shape_of(facts, places),
+        add_model=lambda wanted: add_model(wanted, places),
+        device_budget=device_budget,
+        estimate=estimate,
+        recommend=recommend,
+        fit_plan=fit_plan,
+        starter_data=starter_file,
+        free_disk=lambda: durable.free_bytes(places.runs),
+        new_run=lambda plan, force: new_run(plan, places, force=force),
+        start_run=services.launcher.start,
+        is_offline=services.is_offline,
+        hub_environment=lambda: hub_environment(
+            services.token.read(), is_offline=services.is_offline()
+        ),
+    )
+
+
+def hub_environment(token: str, *, is_offline: bool) -> dict[str, str]:
+    """Return what a child that talks to the Hub gets beside our own environment."""
+    given = {"HF_TOKEN": token} if token else {}
+    return given | ({"HF_HUB_OFFLINE": "1"} if is_offline else {})

@@ -1,0 +1,131 @@
+"""All the Train page knows, as one frozen value.
+
+The view-model replaces it, `app.setup.present` reads it; neither keeps anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from core.estimate.advice import Fit
+from core.models.shape import ModelShape
+
+from app.setup.report import DataReport, Preview
+from core.errors import TunesmithError
+from core.estimate.answer import MemoryEstimate
+from core.hardware.budget import DeviceBudget
+from core.models.facts import ModelFacts
+from core.plan.plan import MethodKind, Plan
+
+Step = Literal["model", "data", "method", "fit", "start"]
+STEPS: Final[tuple[Step, ...]] = ("model", "data", "method", "fit", "start")
+Shown = Literal["all", "here", "download"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Something under way: how far, and how fast where that is known."""
+
+    what: str
+    done: float = 0.0
+    total: float | None = None
+    unit: str = ""
+    per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What went wrong, and what to do."""
+
+    message: str
+    hint: str = ""
+    code: str = ""
+
+    @staticmethod
+    def of(err: TunesmithError) -> Failure:
+        """Return `err` as a value to show."""
+        return Failure(message=err.message, hint=err.hint, code=err.code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelState:
+    """Step 1: which models there are and which one is meant."""
+
+    listed: tuple[ModelFacts, ...] | None = None
+    """None until the first listing is there."""
+    found: tuple[ModelFacts, ...] = ()
+    """What the Hub answered to the last search."""
+    searched: str = ""
+    fits: Mapping[str, Mapping[MethodKind, MemoryEstimate]] = field(
+        default_factory=dict[str, Mapping[MethodKind, MemoryEstimate]]
+    )
+    query: str = ""
+    shown: Shown = "all"
+    chosen: ModelFacts | None = None
+    shape: ModelShape | None = None
+    failure: Failure | None = None
+    work: Work | None = None
+    work_id: str = ""
+    """The model the work is about."""
+    is_searching: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataState:
+    """Step 2: what the files hold, as far as they were looked at."""
+
+    report: DataReport | None = None
+    is_stale: bool = False
+    """Something changed since the report was made."""
+    failure: Failure | None = None
+    work: Work | None = None
+    preview: Preview | None = None
+    preview_row: int = 0
+    preview_failure: Failure | None = None
+    is_previewing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitState:
+    """Step 4: this machine, perhaps another card, and what the plan needs there."""
+
+    budget: DeviceBudget | None = None
+    other: DeviceBudget | None = None
+    other_text: str = ""
+    other_failure: Failure | None = None
+    estimates: Mapping[MethodKind, MemoryEstimate] = field(
+        default_factory=dict[MethodKind, MemoryEstimate]
+    )
+    failure: Failure | None = None
+    recommended: MethodKind | None = None
+    recommended_why: str = ""
+    offer: Fit | None = None
+    """What "Make it fit" would change; not yet applied."""
+    compares_all: bool = False
+    free_disk: int | None = None
+
+    @property
+    def judged(self) -> DeviceBudget | None:
+        """The device the estimates are for."""
+        return self.other or self.budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupState:
+    """The draft and everything known about it."""
+
+    plan: Plan = field(default_factory=Plan)
+    step: Step = "model"
+    can_undo: bool = False
+    can_redo: bool = False
+    is_offline: bool = False
+    models: ModelState = field(default_factory=ModelState)
+    data: DataState = field(default_factory=DataState)
+    fit: FitState = field(default_factory=FitState)
+    setting_query: str = ""
+    is_starting: bool = False
+    start_failure: Failure | None = None
+    notice: str = ""
+    """A word about the draft itself: loaded, could not be saved."""

@@ -1,0 +1,400 @@
+"""The Train page's view-model: edits come in, one frozen view goes out.
+
+The draft is a frozen `Plan`; every edit makes another one, so undo is a stack and the
+page can never show half an edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.qtwork.background import Background
+from app.qtwork.navigator import Navigator
+from app.setup.data_work import DataWork
+from app.setup.draft import load_draft, save_draft
+from app.setup.fit_work import FitWork
+from app.setup.history import History
+from app.setup.model_work import ModelWork
+from app.setup.ports import Ports
+from app.setup.present import SetupView, present
+from app.setup.presets import PRESETS
+from app.setup.state import Failure, SetupState, Shown, Step
+from core.errors import TunesmithError
+from core.plan.codec import parse_value, read_plan, write_plan
+from core.plan.fields import BY_KEY, with_value
+from core.plan.plan import DataChoice, MethodKind, ModelChoice, Plan
+from core.runs.folder import RunFolder
+
+_SAVE_AFTER_MS: Final = 400
+
+
+class SetupViewModel(QObject):
+    """Owns the draft and the three kinds of work around it.
+
+    Signals:
+        changed (SetupView): what the page shows now.
+    """
+
+    changed = Signal(object)
+
+    def __init__(
+        self, ports: Ports, navigator: Navigator, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._ports = ports
+        self._navigator = navigator
+        plan, notice = load_draft(ports.places)
+        self._history = History(now=plan)
+        self._own = SetupState(plan=plan, notice=notice)
+        self._models = ModelWork(ports, self)
+        self._models.changed.connect(self._publish)
+        self._models.resolved.connect(self._on_resolved)
+        self._models.added.connect(self.choose_model)
+        self._data = DataWork(self)
+        self._data.changed.connect(self._publish)
+        self._fit = FitWork(ports, self)
+        self._fit.changed.connect(self._publish)
+        self._fit.measured.connect(self._on_measured)
+        self._starting = Background(self)
+        self._starting.answered.connect(self._on_made)
+        self._starting.failed.connect(self._on_start_failed)
+        self._files = Background(self)
+        self._files.answered.connect(self._on_file_done)
+        self._files.failed.connect(self._on_file_failed)
+        self._saving = Background(self)
+        self._saving.failed.connect(self._on_save_failed)
+        self._save_soon = QTimer(self)
+        self._save_soon.setSingleShot(True)
+        self._save_soon.setInterval(_SAVE_AFTER_MS)
+        self._save_soon.timeout.connect(self._save)
+        self._is_awake = False
+
+    # -- what stands -----------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """The draft."""
+        return self._history.now
+
+    @property
+    def state(self) -> SetupState:
+        """Everything known now, as one value."""
+        return replace(
+            self._own,
+            plan=self.plan,
+            can_undo=self._history.can_undo,
+            can_redo=self._history.can_redo,
+            is_offline=self._ports.is_offline(),
+            models=self._models.state,
+            data=self._data.state,
+            fit=self._fit.state,
+        )
+
+    @property
+    def view(self) -> SetupView:
+        """What the page shows now."""
+        return present(self.state)
+
+    def wake(self) -> None:
+        """Look at models, device and files; called when the page is shown."""
+        self._models.refresh()
+        self._fit.measure()
+        if not self._is_awake:
+            self._is_awake = True
+            self._models.resolve(self.plan.model.id)
+        self._follow_data()
+        self._publish()
+
+    def shut_down(self) -> None:
+        """Save the draft and end every child: the window is closing."""
+        self._save_soon.stop()
+        self._models.shut_down()
+        self._data.shut_down()
+        try:
+            save_draft(self._ports.places, self.plan)
+        except (TunesmithError, OSError):
+            return  # said before, when an edit could not be saved; closing goes on
+
+    # -- edits -----------------------------------------------------------------
+
+    @Slot(str)
+    def choose_model(self, model_id: str) -> None:
+        """Take another base model."""
+        self._edit(replace(self.plan, model=ModelChoice(id=model_id.strip())))
+
+    def set_value(self, key: str, value: Any) -> None:
+        """Set one plan key to a value of its type."""
+        self._edit(with_value(self.plan, key, value))
+
+    def type_value(self, key: str, text: str) -> str:
+        """Set one plan key to what a person typed; return what is wrong with it."""
+        try:
+            value = parse_value(BY_KEY[key], text)
+        except TunesmithError as err:
+            return err.message
+        self.set_value(key, value)
+        return ""
+
+    def reset(self, key: str) -> None:
+        """Set one plan key back to its default."""
+        self.set_value(key, BY_KEY[key].default)
+
+    def choose_method(self, kind: MethodKind) -> None:
+        """Train by `kind`, keeping every other setting."""
+        self.set_value("method.kind", kind)
+
+    def choose_preset(self, key: str) -> None:
+        """Set the values of a preset."""
+        preset = next(preset for preset in PRESETS if preset.key == key)
+        self._edit(preset.applied(self.plan))
+
+    def add_files(self, paths: Sequence[Path]) -> None:
+        """Learn from `paths` too; one that is there already is not added twice."""
+        files = dict.fromkeys([*self.plan.data.files, *(str(path) for path in paths)])
+        self._change_data(files=tuple(files), columns={})
+
+    def use_starter_data(self) -> None:
+        """Learn from the data that comes with Tunesmith, and nothing else."""
+        starter = str(self._ports.starter_data())
+        self._edit(replace(self.plan, data=DataChoice(files=(starter,))))
+
+    def remove_file(self, path: str) -> None:
+        """Learn from `path` no more."""
+        files = tuple(name for name in self.plan.data.files if name != path)
+        self._change_data(files=files, columns={})
+
+    def map_column(self, role: str, column: str) -> None:
+        """Let `column` play `role`; an empty one takes the role away."""
+        report = self._data.state.report
+        known = dict(report.mapped) if report and not self.plan.data.columns else {}
+        columns = {**known, **self.plan.data.columns, role: column}
+        kept = {name: used for name, used in columns.items() if used}
+        self._change_data(columns=kept)
+
+    def set_format(self, name: str) -> None:
+        """Read the files as `name`; the columns are recognised anew."""
+        self._change_data(format=name, columns={})
+
+    def set_skip_bad(self, *, skip: bool) -> None:
+        """Leave bad rows out, or wait until they are mended."""
+        self._change_data(on_bad_row="skip" if skip else "stop")
+
+    @Slot()
+    def undo(self) -> None:
+        """Take the last edit back."""
+        self._take(self._history.undone())
+
+    @Slot()
+    def redo(self) -> None:
+        """Do the last undone edit again."""
+        self._take(self._history.redone())
+
+    def start_over(self) -> None:
+        """Begin with an empty draft; undo brings the old one back."""
+        self._edit(Plan())
+        self.go_to("model")
+
+    def open_plan(self, plan: Plan) -> None:
+        """Take `plan` as the draft; undo brings the old one back."""
+        self._edit(plan)
+
+    # -- looking around --------------------------------------------------------
+
+    def go_to(self, step: Step) -> None:
+        """Show `step`; any may be shown at any time."""
+        self._set(step=step, start_failure=None)
+        if step in {"method", "fit", "start"}:
+            self._fit.measure()
+
+    def search_settings(self, query: str) -> None:
+        """Show only settings that match `query`."""
+        self._set(setting_query=query)
+
+    def search_models(self, query: str) -> None:
+        """Show only models that match `query`."""
+        self._models.search(query)
+
+    def show_models(self, shown: Shown) -> None:
+        """Show all models, those here, or those to download."""
+        self._models.show_only(shown)
+
+    def search_hub(self) -> None:
+        """Ask the Hub for models like the query."""
+        if not self._ports.is_offline():
+            self._models.search_hub()
+
+    def add_model_folder(self, folder: Path) -> None:
+        """Add a folder that holds a model, and choose it."""
+        self._models.add_folder(folder)
+
+    def make_model_ready(self) -> None:
+        """Unpack or download the chosen model."""
+        self._models.make_ready()
+
+    def cancel_model_work(self) -> None:
+        """End the unpacking or download."""
+        self._models.cancel()
+
+    def check_data_again(self) -> None:
+        """Read the files again."""
+        self._data.check_again()
+
+    def cancel_data_work(self) -> None:
+        """End the check that runs."""
+        self._data.cancel()
+
+    def preview_row(self, row: int) -> None:
+        """Preview the row counted from 0."""
+        self._data.show_row(row)
+
+    def compare_all(self, *, compares: bool) -> None:
+        """Draw the methods that cannot be trained here too, or not."""
+        self._fit.compare_all(compares=compares)
+        self._reckon()
+
+    def ask_other_card(self, text: str) -> None:
+        """Judge by another card: a size such as 12 GiB, or a name; empty: this one."""
+        self._fit.ask_other(text)
+
+    def offer_fit(self) -> None:
+        """Work out what would make it fit; nothing changes yet."""
+        self._fit.offer(self.plan, self._models.state.shape)
+
+    def apply_offer(self) -> None:
+        """Take what "Make it fit" offered; undo brings the settings back."""
+        offer = self._fit.state.offer
+        self._fit.drop_offer()
+        if offer is not None:
+            self._edit(offer.plan)
+
+    def drop_offer(self) -> None:
+        """Leave the settings as they are."""
+        self._fit.drop_offer()
+
+    # -- starting, opening, saving ---------------------------------------------
+
+    def start(self) -> None:
+        """Make the run off the main thread and start it; the Runs page opens then."""
+        view = self.view.start
+        if not view.can_start:
+            return
+        plan, force = self.plan, view.forces
+        self._set(is_starting=True, start_failure=None)
+        self._starting.ask(lambda: self._ports.new_run(plan, force))
+
+    def save_plan_as(self, path: Path) -> None:
+        """Write the draft to `path` as a plan file."""
+        plan = self.plan
+        self._files.ask(lambda: _written(path, plan))
+
+    def open_plan_file(self, path: Path) -> None:
+        """Take the plan in `path` as the draft."""
+        self._files.ask(lambda: read_plan(path))
+
+    @Slot(object)
+    def _on_file_done(self, done: Plan | Path) -> None:
+        if isinstance(done, Plan):
+            self.open_plan(done)
+            self._navigator.toast("Plan opened", action="Undo", run=self.undo)
+            return
+        self._navigator.toast(f"Saved as {done.name}")
+
+    @Slot(object)
+    def _on_file_failed(self, err: TunesmithError) -> None:
+        self._set(notice=f"{err.message} {err.hint}".strip())
+
+    @Slot(object)
+    def _on_made(self, folder: RunFolder) -> None:
+        try:
+            self._ports.start_run(folder)
+        except OSError as err:
+            failure = Failure(
+                message=f"The engine could not be started: {err}.",
+                hint="The run is kept; resume it on the Runs page.",
+            )
+            self._set(is_starting=False, start_failure=failure)
+            return
+        self._set(is_starting=False)
+        self._navigator.open("runs", folder.run_id)
+
+    @Slot(object)
+    def _on_start_failed(self, err: TunesmithError) -> None:
+        self._set(is_starting=False, start_failure=Failure.of(err))
+
+    @Slot(object)
+    def _on_save_failed(self, err: TunesmithError) -> None:
+        self._set(notice=f"The draft could not be saved. {err.message} {err.hint}")
+
+    def dismiss_notice(self) -> None:
+        """The person has read it."""
+        self._set(notice="")
+
+    # -- the inside ------------------------------------------------------------
+
+    def _change_data(self, **changes: Any) -> None:
+        self._edit(replace(self.plan, data=replace(self.plan.data, **changes)))
+
+    def _edit(self, plan: Plan) -> None:
+        self._take(self._history.edited(plan))
+
+    def _take(self, history: History) -> None:
+        before = self.plan
+        if history == self._history:
+            return
+        self._history = history
+        self._own = replace(self._own, start_failure=None)
+        self._save_soon.start()
+        self._fit.drop_offer()
+        if self.plan.model.id != before.model.id:
+            self._models.resolve(self.plan.model.id)
+        self._follow_data()
+        self._reckon()
+        self._publish()
+
+    def _follow_data(self) -> None:
+        chosen = self._models.state.chosen
+        is_chosen = chosen is not None and chosen.id == self.plan.model.id
+        self._data.follow(self.plan, chosen if is_chosen else None)
+
+    def _reckon(self) -> None:
+        self._fit.reckon(self.plan, self._models.state.shape)
+
+    @Slot()
+    def _on_resolved(self) -> None:
+        self._follow_data()
+        self._reckon()
+        self._publish()
+
+    @Slot()
+    def _on_measured(self) -> None:
+        self._reckon()
+        self._publish()
+
+    @Slot()
+    def _save(self) -> None:
+        plan = self.plan
+        self._saving.ask(lambda: _saved(self._ports, plan))
+
+    def _set(self, **changes: Any) -> None:
+        self._own = replace(self._own, **changes)
+        self._publish()
+
+    @Slot()
+    def _publish(self) -> None:
+        if self._own.step == "model":
+            self._models.price(self.plan, self._fit.state.budget)
+        self.changed.emit(self.view)
+
+
+def _written(path: Path, plan: Plan) -> Path:
+    write_plan(path, plan)
+    return path
+
+
+def _saved(ports: Ports, plan: Plan) -> None:
+    save_draft(ports.places, plan)
