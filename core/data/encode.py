@@ -1,0 +1,229 @@
+"""A row becomes token ids and a mask of those that carry loss.
+
+The mask is found by text, not by token strings: each answer begins where the template,
+asked to make the model answer, stops, and ends with the mark that ends its turn. So what
+is trained is exactly what the model must say in a chat. Templates that write earlier
+turns differently once later ones follow (Qwen3 drops their thoughts) are handled by
+finding the answer's own words in the whole text.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.data.rows import Chat, EncodedRow, Message, Row, Text
+from core.data.tokenizer import TemplateRefusedError, Token, Tokenizer
+from core.errors import DatasetError, Where
+from core.plan.plan import TrainOn
+
+Span = tuple[int, int]
+"""Where something begins and ends in a text, in characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A chat as the template writes it, and the turns in the form it accepted."""
+
+    turns: tuple[Message, ...]
+    text: str
+
+
+def encode(
+    row: Row, tokenizer: Tokenizer, *, seq_len: int, train_on: TrainOn
+) -> EncodedRow:
+    """Return `row` as the model sees it, cut to `seq_len` tokens from the left on.
+
+    The result may carry no loss at all when the cut takes the whole answer; such rows
+    teach nothing. Plain text is better given to `pieces`, which cuts nothing away.
+
+    Raises:
+        DatasetError: The template refuses the row (code ``dataset.template_refused``)
+            or hides its answer (``dataset.template_lost_answer``).
+    """
+    if isinstance(row, Text):
+        ids = _text_ids(row, tokenizer)
+        return _encoded(ids, [True] * len(ids), seq_len, row.line)
+    whole = rendered(row, tokenizer)
+    tokens = tokenizer.tokens(whole.text)
+    ids = [token.id for token in tokens]
+    if train_on == "everything":
+        return _encoded(ids, [True] * len(ids), seq_len, row.line)
+    spans = answer_spans(row, whole, tokenizer)
+    trained = _inside(tokens, spans)
+    end = _answer_end(trained)
+    if end and tokenizer.eos is not None and not tokenizer.is_special(ids[end - 1]):
+        # The template never ends an answer; without an end the model would not stop.
+        ids[end:] = [tokenizer.eos]
+        trained[end:] = [True]
+    return _encoded(ids, trained, seq_len, row.line)
+
+
+def _answer_end(trained: Sequence[bool]) -> int:
+    """Return the place after the last trained token; 0 if there is none."""
+    return next((at for at in range(len(trained), 0, -1) if trained[at - 1]), 0)
+
+
+def pieces(
+    row: Row, tokenizer: Tokenizer, *, seq_len: int, train_on: TrainOn
+) -> tuple[EncodedRow, ...]:
+    """Return `row` as one encoded chat, or as text cut into pieces of `seq_len` tokens.
+
+    Raises:
+        DatasetError: As `encode`.
+    """
+    if isinstance(row, Chat):
+        return (encode(row, tokenizer, seq_len=seq_len, train_on=train_on),)
+    ids = _text_ids(row, tokenizer)
+    cut = [ids[at : at + seq_len] for at in range(0, len(ids), seq_len)]
+    return tuple(
+        _encoded(part, [True] * len(part), seq_len, row.line)
+        for part in cut
+        if len(part) > 1  # a single token predicts nothing
+    )
+
+
+def _text_ids(row: Text, tokenizer: Tokenizer) -> list[int]:
+    ids = [token.id for token in tokenizer.tokens(row.text)]
+    before = [] if tokenizer.bos is None else [tokenizer.bos]
+    after = [] if tokenizer.eos is None else [tokenizer.eos]
+    return [*before, *ids, *after]
+
+
+def _encoded(
+    ids: Sequence[int], trained: Sequence[bool], seq_len: int, line: int
+) -> EncodedRow:
+    kept = [*trained[:seq_len]]
+    kept[:1] = [False] * len(kept[:1])  # nothing stands before it to predict it from
+    return EncodedRow(
+        ids=tuple(ids[:seq_len]),
+        trained=tuple(kept),
+        truncated=len(ids) > seq_len,
+        line=line,
+    )
+
+
+def _inside(tokens: Sequence[Token], spans: Sequence[Span]) -> list[bool]:
+    """Return which tokens hold a character of a span. Both in order; one pass."""
+    trained: list[bool] = []
+    at = 0
+    for token in tokens:
+        while at < len(spans) and token.start >= spans[at][1]:
+            at += 1
+        trained.append(at < len(spans) and token.end > spans[at][0])
+    return trained
+
+
+def rendered(row: Chat, tokenizer: Tokenizer) -> Rendered:
+    """Return the whole text of a chat by the model's own template.
+
+    Templates without a system or tool role refuse such turns; the words then go into
+    the user's turn, as the makers of those models advise.
+
+    Raises:
+        DatasetError: The template takes the turns in no form.
+    """
+    turns = row.messages
+    if row.tools and not tokenizer.renders_tools:
+        turns = _with_tools_said(turns, row.tools)
+    refusal = ""
+    for form in (turns, _without_system(turns), _plain(turns)):
+        try:
+            text = tokenizer.render(form, tools=row.tools, add_generation_prompt=False)
+        except TemplateRefusedError as err:
+            refusal = refusal or str(err)
+            continue
+        return Rendered(turns=form, text=text)
+    raise DatasetError(
+        "dataset.template_refused",
+        f"The model's chat template refuses the row: {refusal}",
+        hint="Leave the row out, or choose another model.",
+        where=Where(file=row.file, line=row.line),
+    )
+
+
+def _with_tools_said(turns: tuple[Message, ...], tools: str) -> tuple[Message, ...]:
+    said = f"You can call these tools:\n{tools}"
+    first, *rest = turns
+    if first.role == "system":
+        return (Message(role="system", content=f"{first.content}\n\n{said}"), *rest)
+    return (Message(role="system", content=said), *turns)
+
+
+def _without_system(turns: tuple[Message, ...]) -> tuple[Message, ...]:
+    first, *rest = turns
+    if first.role != "system":
+        return turns
+    if rest and rest[0].role == "user":
+        both = f"{first.content}\n\n{rest[0].content}"
+        return (Message(role="user", content=both), *rest[1:])
+    return (Message(role="user", content=first.content), *rest)
+
+
+def _plain(turns: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return the turns with users and assistants alone."""
+    return tuple(
+        Message(role="user", content=turn.content) if turn.role == "tool" else turn
+        for turn in _without_system(turns)
+    )
+
+
+def answer_spans(row: Chat, whole: Rendered, tokenizer: Tokenizer) -> list[Span]:
+    """Return where the answers stand in the text, each with the mark that ends it.
+
+    Raises:
+        DatasetError: The template leaves an answer out or rewrites it.
+    """
+    spans: list[Span] = []
+    at = 0
+    for number, turn in enumerate(whole.turns):
+        if turn.role != "assistant":
+            continue
+        span = _span_by_prefix(whole, number, row.tools, tokenizer)
+        if span is None or span[0] < at:
+            span = _span_by_words(turn.content, whole.text, at)
+        if span is None:
+            raise DatasetError(
+                "dataset.template_lost_answer",
+                f"The model's chat template leaves out or rewrites turn {number + 1}.",
+                hint="Train on everything, or leave the row out.",
+                where=Where(file=row.file, line=row.line),
+            )
+        spans.append(span)
+        at = span[1]
+    return spans
+
+
+def _span_by_prefix(
+    whole: Rendered, number: int, tools: str, tokenizer: Tokenizer
+) -> Span | None:
+    """Return the span between “now answer” and the end of that turn, if both agree."""
+    try:
+        asked = tokenizer.render(
+            whole.turns[:number], tools=tools, add_generation_prompt=True
+        )
+        answered = tokenizer.render(
+            whole.turns[: number + 1], tools=tools, add_generation_prompt=False
+        )
+    except TemplateRefusedError:
+        return None
+    if not (whole.text.startswith(answered) and answered.startswith(asked)):
+        return None
+    # The line feed after the end mark is the template's, not the model's to say.
+    end = len(asked) + len(answered[len(asked) :].rstrip())
+    return (len(asked), end) if end > len(asked) else None
+
+
+def _span_by_words(content: str, text: str, at: int) -> Span | None:
+    """Return the place of the answer's own words, with the mark right behind them."""
+    words = content.strip()
+    start = text.find(words, at)
+    if start < 0:
+        return None
+    end = start + len(words)
+    return start, end + _mark_length(text[end : end + 40])
+
+
+def _mark_length(rest: str) -> int:
+    """Return the length of the end mark `rest` begins with: ``<|im_end|>``, ``</s>``."""
+    found = re.match(r" ?<[^<>\s]+>", rest)
+    return found.end() if found else 0
