@@ -61,7 +61,8 @@ def duration_text(seconds: float) -> str:
 def count_text(count: float) -> str:
     """Return a count for people: ``950``, ``12.3k``, ``135M``, ``8.03B``."""
     for unit, factor in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(count) >= factor:
+        # 0.9995 so that 999.9 million reads "1.00B" and not "1000M"
+        if abs(count) >= 0.9995 * factor:
             value = count / factor
             return f"{value:.{_decimals(abs(value))}f}{unit}"
     return f"{count:g}"

@@ -100,11 +100,15 @@ def _flat(tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _unknown(key: str, where: Where | None) -> Never:
     name = key.rpartition(".")[2]
-    known = [*BY_KEY, *(field.name for field in FIELDS)]
-    near = difflib.get_close_matches(key, known, 1, 0.5) or difflib.get_close_matches(
-        name, known, 1, 0.5
+    names = {field.name: field.key for field in FIELDS}
+    near = (
+        # a known name under the wrong section is the likeliest slip
+        [names[name]]
+        if name in names
+        else difflib.get_close_matches(key, BY_KEY, 1, 0.7)
+        or [names[n] for n in difflib.get_close_matches(name, names, 1, 0.5)]
     )
-    full = next((f.key for f in FIELDS if near and near[0] in {f.key, f.name}), "")
+    full = near[0] if near else ""
     raise PlanError(
         "plan.unknown_key",
         f"A plan has no key “{key}”.",
@@ -185,9 +189,7 @@ def _number(text: str) -> float | int | str:
     return int(number) if number.is_integer() and "e" not in cleaned else number
 
 
-def _coerced(
-    field: PlanField, value: Any, where: Where | None
-) -> Any:
+def _coerced(field: PlanField, value: Any, where: Where | None) -> Any:
     if field.type == "boolean" and isinstance(value, bool):
         return value
     if field.type == "integer" and type(value) in {int, float} and value == int(value):
