@@ -67,6 +67,7 @@ class Pip:
             "PIP_NO_INPUT": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_ROOT_USER_ACTION": "ignore",
+            "PYTHONWARNINGS": "ignore",  # build tools speak to packagers, not to us
         }
         command = [str(self.python), "-m", "pip", verb, *arguments]
         return run(command, env=env, lock=self.lock)
