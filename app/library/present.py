@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePath
@@ -82,7 +82,9 @@ class AdapterDetail:
     figures: tuple[tuple[str, str], ...]
     lineage: tuple[tuple[str, str, str], ...]
     run_id: str
+    """The training it came from; empty if that is not there any more."""
     folder: str
+    is_verifying: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +98,8 @@ class LibraryView:
     subtitle: str
     bases: tuple[str, ...]
     tags: tuple[str, ...]
+    has_damaged: bool
     filters: Filters
-    nothing_found: str
     detail: AdapterDetail | None
     trash: tuple[AdapterRow, ...]
     trash_text: str
@@ -109,6 +111,8 @@ def present(
     *,
     filters: Filters,
     chosen: str,
+    runs: Collection[str] = (),
+    verifying: Collection[str] = (),
 ) -> LibraryView:
     """Return the page; `records` is None until the first reading is done."""
     known = records or ()
@@ -125,11 +129,15 @@ def present(
         subtitle=_subtitle(known),
         bases=tuple(sorted({base_name(record) for record in known})),
         tags=tuple(sorted({tag for record in known for tag in record.tags})),
+        has_damaged=any(not record.ok for record in known),
         filters=filters,
-        nothing_found=""
-        if kept or not known
-        else "No adapter fits what you asked for.",
-        detail=_detail(shown) if shown is not None else None,
+        detail=_detail(
+            shown,
+            has_run=shown.run_id in runs,
+            is_verifying=shown.adapter_id in verifying,
+        )
+        if shown is not None
+        else None,
         trash=tuple(_row(record) for record in trashed),
         trash_text=f"Trash · {bytes_text(reclaim)}" if trashed else "",
     )
@@ -226,7 +234,9 @@ def _day(t: float) -> str:
     return f"{then.day} {_MONTHS[then.month - 1]} {then.year}"
 
 
-def _detail(record: AdapterRecord) -> AdapterDetail:
+def _detail(
+    record: AdapterRecord, *, has_run: bool, is_verifying: bool
+) -> AdapterDetail:
     before = record.eval_loss_before
     fell = f"{before:.3g} → " if before is not None else ""
     figures = (
@@ -245,8 +255,9 @@ def _detail(record: AdapterRecord) -> AdapterDetail:
         problem=record.problem,
         figures=figures,
         lineage=_lineage(record),
-        run_id=record.run_id,
+        run_id=record.run_id if has_run else "",
         folder=str(record.path),
+        is_verifying=is_verifying,
     )
 
 

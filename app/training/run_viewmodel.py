@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, cast
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
 from app.qtwork.background import Background
+from app.qtwork.in_order import InOrder
 from app.qtwork.navigator import Navigator
 from app.qtwork.supervisor import RunSupervisor
 from app.training.history import predicted_memory
@@ -85,7 +86,9 @@ class RunViewModel(QObject):
         self._log_timer.setInterval(_LOG_MS)
         self._log_timer.timeout.connect(self._read_log)
         self._opening = self._asking(self._on_opened)
-        self._ordering = self._asking(self._on_ordered)
+        self._ordering = InOrder(self)
+        self._ordering.answered.connect(self._on_ordered)
+        self._ordering.failed.connect(self._on_failed)
         self._logging = self._asking(self._on_log)
 
     # -- what the page asks for -------------------------------------------------
