@@ -1,0 +1,1 @@
+"""Models: the base models on this disk, and those to fetch."""
