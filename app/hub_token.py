@@ -36,6 +36,15 @@ class TokenStore:
         self._keyring = keyring
         self._session = ""
 
+    @property
+    def has_keyring(self) -> bool:
+        """Whether a keyring was given."""
+        return self._keyring is not None
+
+    def use(self, keyring: Any) -> None:
+        """Stand on `keyring` from now on; what this session keeps stays."""
+        self._keyring = keyring
+
     def read(self) -> str:
         """Return the token, or ""."""
         if self._session:

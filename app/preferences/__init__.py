@@ -1,0 +1,1 @@
+"""Settings: appearance, folders, network, device, doctor."""
