@@ -1,0 +1,321 @@
+"""One decoder layer acted out on the tape, family by family.
+
+The order of operations and the lifetime of every local follow transformers 5.23's
+``modeling_*.py``; ``del`` stands where the original drops its last reference.
+"""
+
+from core.estimate.graph import Graph, Value
+from core.estimate.layers import Layers
+from core.estimate.loop import Habits
+from core.estimate.tape import LOGITS, WORKSPACE, Storage
+from core.models.shape import Attention, Block, Experts, FeedForward
+from core.plan.plan import Method
+
+# FlashAttention-2 pads the sequence of its 32-bit query gradient to 128 rows and the
+# head to a multiple of 32.
+_FLASH_ROWS = 128
+_FLASH_HEAD = 32
+
+
+class Decoder(Layers):
+    """Layers of a decoder for `batch` sequences of `length` tokens."""
+
+    def __init__(
+        self, graph: Graph, *, habits: Habits, method: Method, batch: int, length: int
+    ) -> None:
+        super().__init__(graph, habits=habits, method=method, rows=batch * length)
+        self.batch = batch
+        self.length = length
+
+    def block(self, block: Block, x: Value) -> Value:
+        """Return the layer's output for its input `x`."""
+        if block.parallel:
+            return self._parallel(block, x)
+        residual = x
+        if block.pre_norms:
+            x = self.norm(x, block.norm)
+        x = self.attention(block, x)
+        if block.post_norms:
+            x = self.norm(x, block.norm)
+        x = self.add(residual, x)
+        residual = x
+        if block.pre_norms:
+            x = self.norm(x, block.norm)
+        x = self.mlp(block.mlp, x)
+        if block.post_norms:
+            x = self.norm(x, block.norm)
+        return self.add(residual, x)
+
+    def _parallel(self, block: Block, x: Value) -> Value:
+        residual = x
+        normed = self.norm(x, block.norm)
+        second = self.norm(x, block.norm) if len(block.norms) > 2 else normed
+        del x
+        attended = self.attention(block, normed)
+        del normed
+        fed = self.mlp(block.mlp, second)
+        del second
+        return self.add(self.add(attended, fed), residual)
+
+    # -- attention -----------------------------------------------------------
+
+    def attention(self, block: Block, x: Value) -> Value:
+        """Return the attention's output projection for the normed input `x`."""
+        attention = block.attention
+        if attention.fused:
+            query, key, value = self._fused_projections(attention, x)
+        else:
+            query = self._projected(block, x, 0)
+            key = self._projected(block, x, 1)
+            value = self.linear(x, attention.linears[2])
+        del x
+        if attention.rotary:
+            query, key = self._rotated(query), self._rotated(key)
+        out = self._attended(attention, query, key, value)
+        del query, key, value
+        return self.linear(out, attention.output)
+
+    def _projected(self, block: Block, x: Value, number: int) -> Value:
+        attention = block.attention
+        out = self.linear(x, attention.linears[number])
+        if attention.qk_norm == "none":
+            return out
+        heads = (attention.heads, attention.kv_heads)[number]
+        rows = self.rows * (heads if attention.qk_norm == "head" else 1)
+        return self.norm(out, block.norm, rows)
+
+    def _fused_projections(
+        self, attention: Attention, x: Value
+    ) -> tuple[Value, Value, Value]:
+        """q, k and v as views of one projection; the slices' gradients are whole."""
+        tape, item = self.tape, x.item_bytes
+        out = self.linear(x, attention.linears[0])
+        size = out.elements * out.item_bytes
+        sizes = (attention.query, attention.key, attention.key)
+
+        def view(elements: int) -> Value:
+            node = self.graph.add((out,), (), lambda _: (tape.hold(size),))
+            return Value(out.storage, elements, item, node)
+
+        query, key, value = (view(self.rows * n) for n in sizes)
+        return query, key, value
+
+    def _rotated(self, x: Value) -> Value:
+        """``x * cos + rotate_half(x) * sin``; cos and sin are shared by all layers."""
+        straight = self.pointwise(x, saves_input=False)
+        turned = self.rotate_half(x)
+        del x
+        turned = self.pointwise(turned, saves_input=False)
+        return self.add(straight, turned)
+
+    def _attended(
+        self, attention: Attention, query: Value, key: Value, value: Value
+    ) -> Value:
+        if self.habits.kernel == "eager" or (
+            attention.softcap and not self.habits.fused_loss
+        ):
+            return self._eager(attention, query, key, value)
+        expands = self.habits.kernel == "efficient"
+        if expands and attention.kv_heads != attention.heads:
+            key = self._expanded(key, query.elements)
+            value = self._expanded(value, query.elements)
+        return self._fused_attention(attention, query, key, value)
+
+    def _expanded(self, x: Value, elements: int) -> Value:
+        """``repeat_interleave`` of the heads; its gradient is summed over the copies."""
+        tape, small = self.tape, x.elements * x.item_bytes
+        out = tape.hold(elements * x.item_bytes)
+        node = self.graph.add((x,), (), lambda _: (tape.hold(small),))
+        return Value(out, elements, x.item_bytes, node)
+
+    def _fused_attention(
+        self, attention: Attention, query: Value, key: Value, value: Value
+    ) -> Value:
+        """Flash or memory-efficient attention: saves q, k, v, out and a row of sums."""
+        tape, item = self.tape, query.item_bytes
+        rows, heads = self.rows, attention.heads
+        out = tape.hold(query.elements * item)
+        sums = tape.hold(rows * heads * 4)
+        flash = self.habits.kernel == "flash"
+        sizes = [part.elements * item for part in (query, key, value)]
+        grouped = key.elements != query.elements
+
+        def backward(_: Storage) -> tuple[Storage, Storage, Storage]:
+            made = [tape.hold(size) for size in sizes]
+            scratch = self._attention_scratch(
+                attention, item, flash=flash, grouped=grouped
+            )
+            del scratch
+            return made[0], made[1], made[2]
+
+        saved = (query.storage, key.storage, value.storage, out, sums)
+        node = self.graph.add((query, key, value), saved, backward)
+        return Value(out, query.elements, item, node)
+
+    def _attention_scratch(
+        self,
+        attention: Attention,
+        item: int,
+        *,
+        flash: bool,
+        grouped: bool,
+    ) -> list[Storage]:
+        tape, heads = self.tape, attention.heads
+        if not flash or not self.habits.on_gpu:
+            return [tape.hold(self.rows * heads * 4, WORKSPACE)]
+        padded = -(-self.length // _FLASH_ROWS) * _FLASH_ROWS * self.batch
+        head = -(-attention.head_dim // _FLASH_HEAD) * _FLASH_HEAD
+        found = [
+            tape.hold(padded * heads * 4, WORKSPACE),
+            tape.hold(padded * heads * head * 4, WORKSPACE),
+        ]
+        if grouped:
+            full = self.rows * attention.query * item
+            found += [tape.hold(full, WORKSPACE), tape.hold(full, WORKSPACE)]
+        return found
+
+    def _eager(
+        self, attention: Attention, query: Value, key: Value, value: Value
+    ) -> Value:
+        """Attention in plain operations: every score exists, several times over."""
+        if attention.kv_heads != attention.heads:
+            key = self._expanded(key, query.elements)
+            value = self._expanded(value, query.elements)
+        scores = self.rows * self.length * attention.heads
+        weights = self._batched(query, key, scores)
+        del key
+        weights = self.pointwise(weights, saves_input=False)
+        mask = self.new(self.batch * self.length * self.length, query.item_bytes)
+        weights = self.add(weights, mask)
+        del mask
+        weights = self._softmax(weights)
+        out = self._batched(weights, value, query.elements)
+        del weights, value
+        return self._clone(out)  # transpose(1, 2).contiguous()
+
+    def _batched(self, a: Value, b: Value, elements: int) -> Value:
+        """A batched matrix product of two tensors that both need gradients."""
+        tape, item = self.tape, a.item_bytes
+        size_a, size_b = a.elements * item, b.elements * item
+        out = tape.hold(elements * item)
+
+        def backward(_: Storage) -> tuple[Storage, Storage]:
+            return tape.hold(size_a), tape.hold(size_b)
+
+        node = self.graph.add((a, b), (a.storage, b.storage), backward)
+        return Value(out, elements, item, node)
+
+    def _softmax(self, x: Value) -> Value:
+        """``softmax(x, dtype=float32).to(x.dtype)``.
+
+        One fused kernel for fp16 on CUDA; for bf16 the input is widened first. The
+        backward kernel takes ``grad * output`` in 32 bits besides its result.
+        """
+        tape, elements, item = self.tape, x.elements, x.item_bytes
+        fused = self.habits.fp16 and self.habits.on_gpu
+        wide = tape.hold(elements * 4) if not fused and item != 4 else None
+        out = tape.hold(elements * 4)
+        del wide
+
+        def backward(_: Storage) -> tuple[Storage]:
+            made = tape.hold(elements * (item if fused else 4))
+            tape.brush(elements * 4)
+            if not fused and item != 4:
+                narrow = tape.hold(elements * item)
+                del made
+                return (narrow,)
+            return (made,)
+
+        node = self.graph.add((x,), (out,), backward)
+        del x
+        return self.to(Value(out, elements, 4, node), item)
+
+    # -- feed-forward --------------------------------------------------------
+
+    def mlp(self, mlp: FeedForward | Experts, x: Value) -> Value:
+        """Return the feed-forward part's output."""
+        if isinstance(mlp, Experts):
+            return self._experts(mlp, x)
+        if not mlp.gated:
+            up = self.linear(x, mlp.linears[0])
+            del x
+            up = self._activated(up, mlp)
+            return self.linear(up, mlp.linears[1])
+        if mlp.fused:
+            return self._fused_gate(mlp, x)
+        gate = self._activated(self.linear(x, mlp.linears[0]), mlp)
+        gate = self.mul(gate, self.linear(x, mlp.linears[1]))
+        del x
+        return self.linear(gate, mlp.linears[-1])
+
+    def _fused_gate(self, mlp: FeedForward, x: Value) -> Value:
+        """Gate and up projection in one matrix; their halves are views of it."""
+        both = self.linear(x, mlp.linears[0])
+        tape, size = self.tape, both.elements * both.item_bytes
+
+        def half() -> Value:
+            node = self.graph.add((both,), (), lambda _: (tape.hold(size),))
+            return Value(both.storage, both.elements // 2, both.item_bytes, node)
+
+        gate, up = half(), half()
+        both = self.mul(up, self._activated(gate, mlp))
+        return self.linear(both, mlp.linears[-1])
+
+    def _activated(self, x: Value, mlp: FeedForward) -> Value:
+        if mlp.activation == "gelu_new":
+            # Written out in Python: 0.5 * x * (1 + tanh(c * (x + 0.044715 * x^3))).
+            return self._written_gelu(x)
+        return self.pointwise(x, saves_input=True)
+
+    def _written_gelu(self, x: Value) -> Value:
+        cube = self.pointwise(x, saves_input=True, scratch=2)
+        cube = self.pointwise(cube, saves_input=False)
+        inner = self.pointwise(self.add(x, cube), saves_input=False)
+        del cube
+        inner = self.pointwise(inner, saves_input=True)  # tanh saves its output
+        inner = self.pointwise(inner, saves_input=False)
+        half = self.pointwise(x, saves_input=False)
+        del x
+        return self.mul(half, inner)
+
+    def _experts(self, experts: Experts, x: Value) -> Value:
+        """Return the mixture's output: routed tokens sorted by expert.
+
+        Every token visits `per_token` experts, so the experts see that many times the
+        rows. The grouped products of transformers 5 keep the routed inputs and both
+        halves of the gated projection for the backward pass.
+        """
+        visits = self.rows * experts.per_token
+        router = self.new(self.rows * experts.count, 4, LOGITS)
+        routed = self._gathered(x, visits * experts.hidden)
+        both = self._routed_product(routed, visits * 2 * experts.width)
+        del routed
+        gate = self.pointwise(
+            Value(both.storage, both.elements // 2, both.item_bytes, both.node),
+            saves_input=True,
+        )
+        up = Value(both.storage, both.elements // 2, both.item_bytes, both.node)
+        del both
+        gate = self.mul(gate, up)
+        del up
+        out = self._routed_product(gate, visits * experts.hidden)
+        del gate
+        out = self.pointwise(out, saves_input=True)  # times the router's weights
+        out = self._gathered(out, self.rows * experts.hidden)
+        del router
+        if experts.shared is not None:
+            shared = self.mlp(experts.shared, x)
+            out = self.add(out, self.pointwise(shared, saves_input=True))
+        return out
+
+    def _gathered(self, x: Value, elements: int) -> Value:
+        tape, size = self.tape, x.elements * x.item_bytes
+        out = tape.hold(elements * x.item_bytes)
+        node = self.graph.add((x,), (), lambda _: (tape.hold(size),))
+        return Value(out, elements, x.item_bytes, node)
+
+    def _routed_product(self, x: Value, elements: int) -> Value:
+        tape, size = self.tape, x.elements * x.item_bytes
+        out = tape.hold(elements * x.item_bytes)
+        node = self.graph.add((x,), (), lambda _: (tape.hold(size),))
+        return Value(out, elements, x.item_bytes, node)

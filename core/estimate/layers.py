@@ -1,0 +1,247 @@
+"""Linear layers with adapters, and norms, as memory.
+
+Follows peft 0.21 (tuners/lora/layer.py, bnb.py), bitsandbytes 0.50
+(autograd/_functions.py) and transformers 5.23's modeling files.
+"""
+
+from collections.abc import Sequence
+
+from core.estimate.graph import Graph, Value
+from core.estimate.loop import Habits
+from core.estimate.ops import Ops
+from core.estimate.static import is_target
+from core.estimate.tape import GRADIENT, WORKSPACE, Storage, rounded
+from core.models.shape import Linear, NormKind
+from core.plan.plan import Method
+
+# bitsandbytes 0.50: up to this many rows the fused 4-bit kernel is used, above it the
+# weight is dequantised first.
+_FUSED_4BIT_ROWS = 1536
+_BLOCK = 64
+
+
+class Layers(Ops):
+    """Operations with weights, for `rows` tokens."""
+
+    def __init__(
+        self, graph: Graph, *, habits: Habits, method: Method, rows: int
+    ) -> None:
+        super().__init__(graph)
+        self.habits = habits
+        self.method = method
+        self.rows = rows
+
+    # -- linear layers -------------------------------------------------------
+
+    def linear(self, x: Value, linear: Linear) -> Value:
+        """Return the layer's output, with its adapter's if it has one."""
+        x_in = x
+        quantised = self.habits.quantised
+        out = self._base(x, linear)
+        if not (self.method.has_adapter and is_target(linear, self.method)):
+            return out
+        if quantised and self.habits.method == "qlora":
+            out = self._clone(out)
+        narrow = out.item_bytes
+        if self.habits.cast_input:
+            x_in = self.to(x, 4)
+        del x
+        delta = self._adapter(x_in, linear)
+        if quantised and not self.habits.autocast:
+            delta = self.to(delta, narrow)
+        out = self.add(out, delta)
+        del delta
+        return self.to(out, narrow)
+
+    def _base(self, x: Value, linear: Linear) -> Value:
+        if self.habits.method == "qlora":
+            return self._four_bit(x, linear)
+        if self.habits.method == "lora8":
+            return self._eight_bit(x, linear)
+        item = self.habits.item_bytes
+        return self._product(self.to(x, item), linear.inputs, linear.outputs, item)
+
+    def _product(self, x: Value, inputs: int, outputs: int, item: int) -> Value:
+        """``x @ W.t()`` for a frozen weight: nothing of ours is saved."""
+        tape, rows = self.tape, self.rows
+        out = tape.hold(rows * outputs * item)
+        node = self.graph.add((x,), (), lambda _: (tape.hold(rows * inputs * item),))
+        return Value(out, rows * outputs, item, node)
+
+    def _four_bit(self, x: Value, linear: Linear) -> Value:
+        tape, rows, item = self.tape, self.rows, self.habits.item_bytes
+        inputs, outputs, came = linear.inputs, linear.outputs, x.item_bytes
+        narrow = self.to(x, item)
+        del x
+        if rows > _FUSED_4BIT_ROWS or not self.habits.on_gpu:
+            weight = self._dequantised(linear)
+            out = tape.hold(rows * outputs * item)
+            del weight
+        else:
+            out = tape.hold(rows * outputs * item)
+
+        def backward(_: Storage) -> tuple[Storage]:
+            weight = self._dequantised(linear)
+            made = tape.hold(rows * inputs * item)
+            del weight
+            return (made,)
+
+        node = self.graph.add((narrow,), (), backward)
+        return self.to(Value(out, rows * outputs, item, node), came)
+
+    def _dequantised(self, linear: Linear) -> Storage:
+        """Return the 16-bit weight; the scales it needs are gone again."""
+        tape = self.tape
+        scales = tape.hold(4 * -(-linear.elements // _BLOCK), WORKSPACE)
+        weight = tape.hold(linear.elements * self.habits.item_bytes, WORKSPACE)
+        del scales
+        return weight
+
+    def _eight_bit(self, x: Value, linear: Linear) -> Value:
+        """LLM.int8() (arXiv:2208.07339); its input hangs on the node, not in `saved`.
+
+        So checkpointing does not let go of it: the whole input of every such layer
+        stays until the backward pass.
+        """
+        tape, rows, item = self.tape, self.rows, x.item_bytes
+        inputs, outputs = linear.inputs, linear.outputs
+        half = tape.hold(rows * inputs * 2, WORKSPACE)
+        codes = tape.hold(rows * inputs, WORKSPACE)
+        del half
+        sums = tape.hold(rows * outputs * 4, WORKSPACE)
+        out = tape.hold(rows * outputs * 2)
+        del codes, sums
+        keeper = [x.storage]
+
+        def backward(_: Storage) -> tuple[Storage]:
+            weight = tape.hold(inputs * outputs * item, WORKSPACE)
+            made = tape.hold(rows * inputs * item)
+            keeper.clear()
+            del weight
+            return (made,)
+
+        node = self.graph.add((x,), (), backward)
+        return self.to(Value(out, rows * outputs, 2, node), item)
+
+    def _clone(self, x: Value) -> Value:
+        out = self.tape.hold(x.elements * x.item_bytes)
+        node = self.graph.add((x,), (), lambda g: (g,))
+        return Value(out, x.elements, x.item_bytes, node)
+
+    def _adapter(self, x: Value, linear: Linear) -> Value:
+        """Return ``lora_B(lora_A(dropout(x))) * scaling``."""
+        if self.method.dropout > 0:
+            x = self.dropout(x)
+        rank = self.method.rank
+        inner = self._trained(x, linear.inputs, rank)
+        del x
+        out = self._trained(inner, rank, linear.outputs)
+        del inner
+        out = self.pointwise(out, saves_input=False)
+        return self._dora(out, linear) if self.method.use_dora else out
+
+    def _trained(self, x: Value, inputs: int, outputs: int) -> Value:
+        """``x @ W.t()`` for a weight of the adapter: input and weight are saved."""
+        tape, rows = self.tape, self.rows
+        needs_x = x.node is not None
+        weight = self._narrowed(inputs * outputs)
+        item = self.habits.item_bytes if weight is not None else 4
+        x = self.to(x, item)
+        out = tape.hold(rows * outputs * item)
+        elements = inputs * outputs
+
+        def backward(_: Storage) -> tuple[Storage | None, Storage]:
+            to_x = tape.hold(rows * inputs * item) if needs_x else None
+            to_weight = tape.hold(elements * item, GRADIENT)
+            if item != 4:
+                wide = tape.hold(elements * 4, GRADIENT)
+                return (to_x, wide)
+            return (to_x, to_weight)
+
+        trained = Value(x.storage, 0, 0, self.graph.leaf())
+        saved = (x.storage,) if weight is None else (x.storage, weight)
+        node = self.graph.add((x, trained), saved, backward)
+        return Value(out, rows * outputs, item, node)
+
+    def _narrowed(self, elements: int) -> Storage | None:
+        """Return autocast's 16-bit copy of an adapter weight, or None without it."""
+        if not self.habits.autocast:
+            return None
+        made = self.tape.hold(elements * self.habits.item_bytes, WORKSPACE)
+        self.graph.casts[len(self.graph.casts)] = made
+        return made
+
+    def _dora(self, delta: Value, linear: Linear) -> Value:
+        """DoRA (arXiv:2402.09353) as peft computes it: the weight's norm, once a call.
+
+        The base weight and ``B @ A`` exist in full for a moment; the delta is scaled by
+        the magnitude, and the base's own output by magnitude less one.
+        """
+        item = self.habits.item_bytes
+        product = self.tape.hold(linear.elements * 4, WORKSPACE)
+        summed = self.tape.hold(linear.elements * max(item, 4), WORKSPACE)
+        del product, summed
+        base = self.new(self.rows * linear.outputs, item)
+        scaled = self.scale_rows_frozen(base)
+        del base
+        return self.add(self.pointwise(delta, saves_input=True), scaled)
+
+    def scale_rows_frozen(self, x: Value) -> Value:
+        """Return a copy of `x` scaled by the trained magnitude; `x` is saved."""
+        tape, size = self.tape, x.elements * x.item_bytes
+        out = tape.hold(size)
+        trained = Value(x.storage, 0, 0, self.graph.leaf())
+        node = self.graph.add(
+            (x, trained), (x.storage,), lambda _: (None, tape.hold(512, GRADIENT))
+        )
+        return Value(out, x.elements, x.item_bytes, node)
+
+    # -- norms ---------------------------------------------------------------
+
+    def norm(self, x: Value, kind: NormKind, rows: int | None = None) -> Value:
+        """Return the normalised tensor; `rows` counts what is normalised together."""
+        many = self.rows if rows is None else rows
+        if kind == "layer":
+            return self._layer_norm(x, many)
+        came = x.item_bytes
+        wide = self.to(x, 4)
+        del x
+        mean = self.square_mean(wide, many)
+        shifted = self.add(mean, self.new(1, 4))
+        del mean
+        root = self._reciprocal_root(shifted)
+        del shifted
+        out = self.scale_rows(wide, root)
+        del wide, root
+        if kind == "rms_unit_offset":
+            # Gemma multiplies in 32 bits with (1 + weight), then narrows.
+            weight = self.new(out.elements // many, 4)
+            out = self.mul(out, weight)
+            return self.to(out, came)
+        out = self.to(out, came)
+        weight = self.new(out.elements // many, self.habits.rest_bytes)
+        return self.mul(out, weight)
+
+    def _reciprocal_root(self, x: Value) -> Value:
+        tape, size = self.tape, x.elements * x.item_bytes
+        out = tape.hold(size)
+        node = self.graph.add((x,), (out,), lambda _: (tape.hold(size),))
+        return Value(out, x.elements, x.item_bytes, node)
+
+    def _layer_norm(self, x: Value, rows: int) -> Value:
+        tape, rest = self.tape, self.habits.rest_bytes
+        if self.habits.autocast:
+            x = self.to(x, 4)  # autocast runs layer_norm in fp32
+        item = max(x.item_bytes, rest)
+        out = tape.hold(x.elements * item)
+        mean, root = tape.hold(rows * 4), tape.hold(rows * 4)
+        size = x.elements * x.item_bytes
+        node = self.graph.add(
+            (x,), (x.storage, mean, root), lambda _: (tape.hold(size),)
+        )
+        return Value(out, x.elements, item, node)
+
+
+def total_rounded(sizes: Sequence[int]) -> int:
+    """Return the bytes the allocator sets aside for tensors of these sizes."""
+    return sum(rounded(size) for size in sizes)

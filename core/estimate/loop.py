@@ -1,0 +1,86 @@
+"""How a training loop holds tensors: ours, or a plain peft + transformers one."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.estimate.answer import Loop
+from core.hardware.budget import DeviceBudget
+from core.plan.plan import MethodKind, Plan
+
+Kernel = Literal["flash", "efficient", "eager"]
+
+# core.engine.head.CHUNK_TOKENS; a test keeps them equal.
+CHUNK_TOKENS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """Everything about a loop that decides its memory, besides plan and model."""
+
+    method: MethodKind
+    item_bytes: int
+    """Of the frozen weights and of the products."""
+    rest_bytes: int
+    """Of what quantisation leaves out: embeddings, head, norms, biases."""
+    autocast: bool
+    """Products are narrowed to 16 bits by autocast, adapters being fp32."""
+    cast_input: bool
+    """PEFT widens each input to the adapter's type."""
+    fused_loss: bool
+    """Logits exist for one chunk of trained tokens at a time."""
+    input_gradient: bool
+    """The embeddings' output is made to need a gradient."""
+    hold_outputs: bool
+    """The loop keeps the logits until the backward pass is over."""
+    kernel: Kernel
+    on_gpu: bool
+    fp16: bool
+
+    @property
+    def quantised(self) -> bool:
+        return self.method in {"qlora", "lora8"}
+
+
+def habits(plan: Plan, budget: DeviceBudget, loop: Loop) -> Habits:
+    """Return how `loop` would run `plan` on the device of `budget`."""
+    on_gpu = budget.kind == "cuda"
+    dtype = compute_dtype(plan, budget)
+    item = 4 if dtype == "fp32" else 2
+    ours = loop == "tunesmith"
+    kind = plan.method.kind
+    four_bit = kind in {"qlora", "lora8"}
+    # A plain loop calls prepare_model_for_kbit_training: what is left in 16 bits
+    # becomes fp32.
+    rest = 4 if four_bit and not ours else item
+    return Habits(
+        method=kind,
+        item_bytes=item,
+        rest_bytes=rest,
+        autocast=ours and item == 2,
+        cast_input=not (ours and item == 2),
+        fused_loss=ours,
+        input_gradient=not ours,
+        hold_outputs=not ours,
+        kernel=_kernel(plan, budget),
+        on_gpu=on_gpu,
+        fp16=dtype == "fp16",
+    )
+
+
+def compute_dtype(plan: Plan, budget: DeviceBudget) -> Literal["bf16", "fp16", "fp32"]:
+    """Return the number format the device computes the plan in."""
+    wanted = plan.method.compute_dtype
+    if wanted != "auto":
+        return wanted
+    if budget.kind == "cpu":
+        return "bf16" if budget.bf16 else "fp32"
+    return "bf16" if budget.bf16 else "fp16"
+
+
+def _kernel(plan: Plan, budget: DeviceBudget) -> Kernel:
+    if plan.train.attention == "eager":
+        return "eager"
+    old = budget.compute_capability is not None and budget.compute_capability < (8, 0)
+    # Flash kernels need Ampere; before it torch picks the memory-efficient one, and
+    # keys and values are expanded to all heads.
+    return "efficient" if old and budget.kind == "cuda" else "flash"

@@ -1,0 +1,157 @@
+"""Will it fit? Peak memory of one plan on one device, from the model's shape alone.
+
+No torch, no weights, a few milliseconds. Static bytes are exact; the step's peak is
+acted out (`core.estimate.step`); what lies outside the tensors (`core.estimate.outside`)
+is measured per architecture, and the bounds say how far it varies.
+"""
+
+from dataclasses import replace
+
+from core.estimate.answer import (
+    Components,
+    Disk,
+    Loop,
+    MemoryEstimate,
+)
+from core.estimate.loop import Habits, habits
+from core.estimate.outside import Outside, outside
+from core.estimate.static import Static, adapter_tensors, static
+from core.estimate.step import StepPeak, step_peak
+from core.estimate.tape import rounded
+from core.estimate.verdict import judge
+from core.hardware.budget import DeviceBudget
+from core.models.shape import ModelShape
+from core.plan.plan import MethodKind, Plan
+
+METHODS: tuple[MethodKind, ...] = ("full", "lora", "lora8", "qlora")
+# Config, tokenizer files, chat template and card beside the adapter's tensors.
+_ADAPTER_FILES = 6 << 20
+# Random states, the loop's place and manifests beside a checkpoint's tensors.
+_CHECKPOINT_FILES = 1 << 20
+
+
+def estimate(
+    plan: Plan, shape: ModelShape, budget: DeviceBudget, *, loop: Loop = "tunesmith"
+) -> MemoryEstimate:
+    """Return the peak memory of `plan` for a model of `shape` on `budget`'s device.
+
+    Pure and under 5 ms. The longest batch counts: every sequence `seq_len` tokens long
+    and every token trained.
+    """
+    how = habits(plan, budget, loop)
+    stays = static(shape, plan.method, plan.train.optimizer, how)
+    # A plain loop takes one micro-batch a step; ours accumulates as the plan says.
+    accumulates = plan.train.gradient_accumulation > 1 and loop == "tunesmith"
+    peak = step_peak(shape, plan, how, gradients=stays.gradients if accumulates else 0)
+    parts = _components(stays, peak)
+    rest = outside(_sum(parts), budget, how, peak)
+    return _answer(plan, shape, budget, parts, rest, stays)
+
+
+def estimates(
+    plan: Plan, shape: ModelShape, budget: DeviceBudget, *, loop: Loop = "tunesmith"
+) -> dict[MethodKind, MemoryEstimate]:
+    """Return the estimate of every method for the same settings, side by side."""
+    return {
+        kind: estimate(
+            replace(plan, method=replace(plan.method, kind=kind)),
+            shape,
+            budget,
+            loop=loop,
+        )
+        for kind in METHODS
+    }
+
+
+def _components(stays: Static, peak: StepPeak) -> Components:
+    """Return the bytes of the tensors at the larger of two peaks."""
+    fixed = Components(
+        weights=stays.weights,
+        quantization=stays.quantization,
+        adapter=stays.adapter,
+        optimizer=stays.optimizer,
+    )
+    if stays.gradients + stays.foreach > peak.total:  # the optimiser's own step
+        return replace(fixed, gradients=stays.gradients, workspace=stays.foreach)
+    return replace(
+        fixed,
+        gradients=peak.gradients,
+        activations=peak.activations,
+        logits=peak.logits,
+        workspace=peak.workspace,
+    )
+
+
+def _sum(parts: Components) -> int:
+    return (
+        parts.weights
+        + parts.quantization
+        + parts.adapter
+        + parts.gradients
+        + parts.optimizer
+        + parts.activations
+        + parts.logits
+        + parts.workspace
+        + parts.context
+    )
+
+
+def _answer(
+    plan: Plan,
+    shape: ModelShape,
+    budget: DeviceBudget,
+    parts: Components,
+    rest: Outside,
+    stays: Static,
+) -> MemoryEstimate:
+    allocated = _sum(parts) + rest.libraries
+    reserved = allocated + rest.fragmentation
+    process = reserved + rest.context
+    parts = replace(
+        parts,
+        workspace=parts.workspace + rest.libraries + rest.fragmentation,
+        context=rest.context,
+    )
+    low, high = process - rest.less, process + rest.more
+    if not shape.known:  # a stranger's layers may hold twice as much
+        variable = process - stays.weights - stays.quantization
+        low, high = low - variable // 2, high + variable
+    verdict, reason = judge(
+        process=process, high=high, budget=budget, known=shape.known
+    )
+    return MemoryEstimate(
+        method=plan.method.kind,
+        allocated=allocated,
+        reserved=reserved,
+        process=process,
+        low=max(0, low),
+        high=high,
+        components=parts,
+        available=budget.free,
+        verdict=verdict,
+        reason=reason,
+        disk=disk(plan, shape),
+    )
+
+
+def disk(plan: Plan, shape: ModelShape) -> Disk:
+    """Return the bytes a run writes: the finished adapter, and all its checkpoints."""
+    if plan.method.has_adapter:
+        trained = sum(
+            count * elements for elements, count in adapter_tensors(shape, plan.method)
+        )
+        adapter = rounded(4 * trained) + _ADAPTER_FILES
+    else:
+        trained = shape.parameters
+        adapter = rounded(2 * trained) + _ADAPTER_FILES
+    # Each checkpoint holds the adapter and both moments of every weight; while a new
+    # one is written the old ones are still there, and the best is kept besides.
+    checkpoint = adapter + 2 * 4 * trained + _CHECKPOINT_FILES
+    kept = plan.train.keep_checkpoints + 2
+    return Disk(adapter=adapter, checkpoints=kept * checkpoint)
+
+
+def tensors(plan: Plan, shape: ModelShape, how: Habits) -> int:
+    """Return the bytes of all tensors at the peak: what a dry run measures."""
+    stays = static(shape, plan.method, plan.train.optimizer, how)
+    return _sum(_components(stays, step_peak(shape, plan, how, gradients=0)))

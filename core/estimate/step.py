@@ -1,0 +1,253 @@
+"""One training step acted out: the most bytes alive at once, besides what stays.
+
+All layers of one kind hold the same, so only the first and the last of them are acted
+out; the others are ballast, laid on after the forward pass and lifted in the backward
+pass. The peak is affine in their number, so its maximum lies at an end.
+"""
+
+from dataclasses import dataclass
+
+from core.estimate.decoder import Decoder
+from core.estimate.graph import Graph, Value
+from core.estimate.loop import CHUNK_TOKENS, Habits
+from core.estimate.static import is_target
+from core.estimate.tape import ACTIVATION, GRADIENT, LOGITS, Storage, Tape, rounded
+from core.models.shape import Block, ModelShape
+from core.plan.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPeak:
+    """Bytes at the step's peak, by what they are for."""
+
+    activations: int
+    gradients: int
+    logits: int
+    workspace: int
+
+    @property
+    def total(self) -> int:
+        return self.activations + self.gradients + self.logits + self.workspace
+
+
+@dataclass(slots=True)
+class _Acted:
+    """A layer that was acted out, and those it stands for."""
+
+    block: Block
+    others: int
+    last_node: int = 0
+    saved: int = 0
+    """Bytes that stay after its forward pass."""
+
+
+class _Step:
+    """The step of one micro-batch."""
+
+    def __init__(self, shape: ModelShape, plan: Plan, habits: Habits) -> None:
+        self.shape = shape
+        self.plan = plan
+        self.habits = habits
+        self.tape = Tape()
+        self.graph = Graph(self.tape)
+        self.decoder = Decoder(
+            self.graph,
+            habits=habits,
+            method=plan.method,
+            batch=plan.train.batch_size,
+            length=plan.train.seq_len,
+        )
+        self.tokens = plan.train.batch_size * plan.train.seq_len
+        self.acted = _to_act(shape)
+
+    def run(self, gradients: int) -> Tape:
+        """Act out the step; `gradients` bytes of earlier micro-batches are there."""
+        self.tape.ballast(gradients, GRADIENT)
+        accumulated = gradients > 0
+        x = self._forward()
+        loss = self._plain_loss(x) if not self.habits.fused_loss else self._our_loss(x)
+        del x
+        self.graph.casts.clear()
+        self._backward(loss, accumulated=accumulated)
+        return self.tape
+
+    # -- forward -------------------------------------------------------------
+
+    def _forward(self) -> Value:
+        shape, decoder, habits = self.shape, self.decoder, self.habits
+        decoder.new(2 * self.tokens, 8)  # ids and labels
+        x = decoder.new(self.tokens * shape.hidden, habits.rest_bytes)
+        if habits.input_gradient:
+            x = decoder.leaf(x)
+        head = shape.blocks[0].attention
+        angles = decoder.new(
+            2 * self.plan.train.seq_len * head.head_dim, habits.rest_bytes
+        )
+        self._angles = angles
+        for number, acted in enumerate(self.acted):
+            x = self._layer(acted, x)
+            if number == len(self.acted) - 1 and shape.blocks[0] is acted.block:
+                self.acted[0].saved = acted.saved
+        for acted in self.acted:
+            self.tape.ballast(acted.others * acted.saved, ACTIVATION)
+        return decoder.norm(x, shape.norm)
+
+    def _layer(self, acted: _Acted, x: Value) -> Value:
+        before = self.tape.live
+        if self.plan.train.gradient_checkpointing:
+            block, decoder = acted.block, self.decoder
+            x = self.graph.checkpoint(lambda value: decoder.block(block, value), x)
+        else:
+            x = self.decoder.block(acted.block, x)
+        acted.saved = self.tape.live - before
+        acted.last_node = self.graph.made
+        return x
+
+    # -- loss ----------------------------------------------------------------
+
+    def _plain_loss(self, hidden: Value) -> Value:
+        """Transformers' ForCausalLMLoss: logits of all tokens, in 32 bits."""
+        tape, graph, tokens = self.tape, self.graph, self.tokens
+        words = tokens * self.shape.vocabulary
+        item = self.habits.rest_bytes
+        tape_bytes = tokens * self.shape.hidden * item
+        hidden = self.decoder.to(hidden, item)
+        raw = tape.hold(words * item, LOGITS)
+        node = graph.add((hidden,), (), lambda _: (tape.hold(tape_bytes),))
+        logits = Value(raw, words, item, node)
+        if self.shape.softcap:
+            logits = self._capped(logits)
+        self._held = logits if self.habits.hold_outputs else None
+        wide = self.decoder.to(logits, 4)
+        del raw, logits
+        chances = tape.hold(words * 4, LOGITS)  # log_softmax, saved
+
+        def backward(_: Storage) -> tuple[Storage]:
+            picked = tape.hold(words * 4, LOGITS)  # nll_loss: zeros but for targets
+            made = tape.hold(words * 4, LOGITS)
+            del picked
+            return (made,)
+
+        node = graph.add((wide,), (chances,), backward)
+        return Value(tape.hold(4, LOGITS), 1, 4, node)
+
+    def _capped(self, logits: Value) -> Value:
+        """``tanh(logits / cap) * cap``."""
+        pointwise = self.decoder.pointwise
+        logits = pointwise(logits, saves_input=False)
+        logits = pointwise(logits, saves_input=True)
+        return pointwise(logits, saves_input=False)
+
+    def _our_loss(self, hidden: Value) -> Value:
+        """core.engine.head: gradients formed chunk by chunk, logits forgotten at once.
+
+        Worst case: every token carries loss.
+        """
+        tape, tokens, item = self.tape, self.tokens, self.habits.item_bytes
+        size = tokens * self.shape.hidden
+        picked = self.decoder.to(self._picked(hidden), item)
+        del hidden
+        gradient = tape.hold(size * item, LOGITS)
+        chunk = min(CHUNK_TOKENS, tokens)
+        words = chunk * self.shape.vocabulary
+        self._act_chunk(words, item, chunks=-(-tokens // chunk))
+        node = self.graph.add(
+            (picked,), (gradient,), lambda _: (tape.hold(size * item),)
+        )
+        return Value(tape.hold(4, LOGITS), 1, 4, node)
+
+    def _picked(self, hidden: Value) -> Value:
+        """``index_select`` of the trained tokens."""
+        tape, size = self.tape, hidden.elements * hidden.item_bytes
+        out = tape.hold(size)
+        node = self.graph.add((hidden,), (), lambda _: (tape.hold(size),))
+        return Value(out, hidden.elements, hidden.item_bytes, node)
+
+    def _act_chunk(self, words: int, item: int, *, chunks: int) -> None:
+        """The temporaries of one chunk of the loss, `words` logits."""
+        tape = self.tape
+        old = tape.hold(words * 4, LOGITS) if chunks > 1 else None
+        raw = tape.hold(words * item, LOGITS) if item != 4 else None
+        wide = tape.hold(words * 4, LOGITS)
+        del raw
+        if self.shape.softcap:
+            held = [tape.hold(words * 4, LOGITS) for _ in range(5)]
+            del held
+        shifted = tape.hold(words * 4, LOGITS)  # logsumexp: (logits - max).exp_()
+        del shifted, old
+        narrow = tape.hold(words * item, LOGITS) if item != 4 else None
+        tape.brush(words // self.shape.vocabulary * self.shape.hidden * item, LOGITS)
+        del narrow, wide
+
+    # -- backward ------------------------------------------------------------
+
+    def _backward(self, loss: Value, *, accumulated: bool) -> None:
+        turns = sorted(self.acted, key=lambda acted: -acted.last_node)
+        state = {"next": 0}
+
+        def passed(number: int) -> None:
+            while state["next"] < len(turns) and (
+                number <= turns[state["next"]].last_node
+            ):
+                self._lift(turns[state["next"]], accumulated=accumulated)
+                state["next"] += 1
+
+        node = loss.node
+        if node is None:
+            return
+        gradient = self.tape.hold(4, LOGITS)
+        del loss
+        kept = self.graph.backward(node, gradient, passed)
+        if accumulated:
+            kept.clear()
+
+    def _lift(self, acted: _Acted, *, accumulated: bool) -> None:
+        """Enter the backward pass of `acted`: the layers above it are done."""
+        self.tape.ballast(-acted.others * acted.saved, ACTIVATION)
+        if not accumulated:
+            # The layers this one stands for have left their gradients behind.
+            grown = _gradient_bytes(acted.block, self.plan)
+            self.tape.ballast(acted.others * grown, GRADIENT)
+
+
+def _gradient_bytes(block: Block, plan: Plan) -> int:
+    method = plan.method
+    if not method.has_adapter:
+        return 0
+    return sum(
+        rounded(4 * method.rank * linear.inputs)
+        + rounded(4 * method.rank * linear.outputs)
+        for linear in block.linears
+        if is_target(linear, method)
+    )
+
+
+def _to_act(shape: ModelShape) -> list[_Acted]:
+    if len(shape.blocks) == 1:
+        block = shape.blocks[0]
+        if block.count == 1:
+            return [_Acted(block=block, others=0)]
+        return [
+            _Acted(block=block, others=block.count - 2),
+            _Acted(block=block, others=0),
+        ]
+    return [_Acted(block=block, others=block.count - 1) for block in shape.blocks]
+
+
+def step_peak(
+    shape: ModelShape, plan: Plan, habits: Habits, *, gradients: int
+) -> StepPeak:
+    """Return the peak of one micro-batch's forward and backward pass.
+
+    Args:
+        shape: The base model.
+        plan: Method and training settings.
+        habits: How the loop holds tensors.
+        gradients: Bytes of gradients left by earlier micro-batches; 0 without
+            accumulation.
+    """
+    tape = _Step(shape, plan, habits).run(gradients)
+    held = tape.peak_by_kind
+    return StepPeak(
+        activations=held[0], gradients=held[1], logits=held[2], workspace=held[3]
+    )

@@ -1,0 +1,77 @@
+"""Memory as a tape: who holds how many bytes, and the most there ever were.
+
+A `Storage` lives exactly as long as something in the model of the training step refers
+to it: Python's reference counts stand for torch's. The functions in `core.estimate`
+that act out a step are therefore written like the step itself, and what they free they
+free where torch does.
+"""
+
+from typing import Final
+
+Kind = int
+ACTIVATION: Final = 0
+GRADIENT: Final = 1
+LOGITS: Final = 2
+WORKSPACE: Final = 3
+KINDS: Final = 4
+
+# The CUDA caching allocator hands out multiples of 512 bytes
+# (c10/cuda/CUDACachingAllocator.cpp, kMinBlockSize).
+ROUNDING_BYTES: Final = 512
+
+
+def rounded(n_bytes: int) -> int:
+    """Return the bytes the allocator sets aside for a tensor of `n_bytes`."""
+    return max(ROUNDING_BYTES, -(-n_bytes // ROUNDING_BYTES) * ROUNDING_BYTES)
+
+
+class Storage:
+    """The bytes behind one or more tensors."""
+
+    __slots__ = ("_tape", "kind", "n_bytes")
+
+    def __init__(self, tape: "Tape", n_bytes: int, kind: Kind) -> None:
+        self._tape = tape
+        self.n_bytes = n_bytes
+        self.kind = kind
+
+    def __del__(self) -> None:
+        tape = self._tape
+        tape.live -= self.n_bytes
+        tape.by_kind[self.kind] -= self.n_bytes
+
+
+class Tape:
+    """Live bytes now and at the peak, split by what they are for."""
+
+    __slots__ = ("by_kind", "live", "peak", "peak_by_kind")
+
+    def __init__(self) -> None:
+        self.live = 0
+        self.peak = 0
+        self.by_kind = [0] * KINDS
+        self.peak_by_kind = [0] * KINDS
+
+    def hold(self, n_bytes: int, kind: Kind = ACTIVATION) -> Storage:
+        """Return a new storage of `n_bytes`, rounded as the allocator does."""
+        size = rounded(n_bytes)
+        self._add(size, kind)
+        return Storage(self, size, kind)
+
+    def brush(self, n_bytes: int, kind: Kind = WORKSPACE) -> None:
+        """Note bytes taken and given back at once inside one kernel."""
+        size = rounded(n_bytes)
+        self._add(size, kind)
+        self.live -= size
+        self.by_kind[kind] -= size
+
+    def ballast(self, n_bytes: int, kind: Kind) -> None:
+        """Change what layers hold that are counted but not acted out."""
+        self._add(n_bytes, kind)
+
+    def _add(self, size: int, kind: Kind) -> None:
+        self.live += size
+        self.by_kind[kind] += size
+        if self.live > self.peak:
+            self.peak = self.live
+            self.peak_by_kind = self.by_kind.copy()
