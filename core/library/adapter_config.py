@@ -64,7 +64,7 @@ def parse_adapter_config(found: Mapping[str, Any]) -> AdapterConfig:
     """Return what the keys of an ``adapter_config.json`` mean; see above for errors."""
     if found.get("peft_type") != "LORA":
         _refuse(f"it is of type {found.get('peft_type')!r}, not LORA")
-    if found.get("task_type") not in {"CAUSAL_LM", None}:
+    if found.get("task_type") not in ("CAUSAL_LM", None):
         _refuse(f"it is made for {found['task_type']!r}, not for writing text")
     foreign = sorted(
         key
@@ -143,7 +143,7 @@ def _switch(key: str, value: Any) -> bool:
 
 
 def _bias(value: Any) -> str:
-    if value not in {"none", "all", "lora_only"}:
+    if value not in ("none", "all", "lora_only"):
         _refuse(f"its bias is {str(value)[:30]}")
     return str(value)
 

@@ -120,8 +120,8 @@ def _numbers(path: Path, entry: TensorEntry) -> Iterator[Any]:
 
 def _entry(path: Path, name: str, found: Any, data_begin: int) -> TensorEntry:
     try:
-        begin, end = (int(offset) for offset in found["data_offsets"])
-        shape = tuple(int(size) for size in found["shape"])
+        begin, end = _sizes(found["data_offsets"])
+        shape = _sizes(found["shape"])
         width = _WIDTHS[found["dtype"]]
     except (KeyError, TypeError, ValueError) as err:
         raise _damage(path, f"the entry of {name[:80]} is malformed") from err
@@ -134,6 +134,15 @@ def _entry(path: Path, name: str, found: Any, data_begin: int) -> TensorEntry:
         begin=data_begin + begin,
         end=data_begin + end,
     )
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    sizes = cast("list[Any]", value)
+    if any(type(size) is not int for size in sizes):
+        raise TypeError
+    return tuple(sizes)
 
 
 def _covers(path: Path, entries: list[TensorEntry], begin: int, size: int) -> None:
