@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 
+from app.device_choice import DeviceChoice
 from app.glance import DeviceGlance
 from app.hub_token import TokenStore
 from app.main_window import PageSpec
@@ -120,6 +121,8 @@ PAGES = (
 def compose(places: Places, *, restyle: Callable[[], None]) -> Services:
     """Return the objects every page shares, alive but with nothing running yet."""
     settings = SettingsStore(places.settings_file)
+    choice = DeviceChoice()
+    choice.use(settings.now.device)
     return Services(
         places=places,
         settings=settings,
@@ -128,6 +131,7 @@ def compose(places: Places, *, restyle: Callable[[], None]) -> Services:
         pulse=Pulse(_runs_reader(places), _device_reader(places)),
         lease=GpuLease(),
         launcher=RunLauncher(),
+        use_device=choice.use,
         is_offline=lambda: settings.now.offline or _offline_by_environment(),
         restyle=restyle,
     )

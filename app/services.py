@@ -86,6 +86,8 @@ class Services:
     pulse: Pulse
     lease: GpuLease
     launcher: RunLauncher
+    use_device: Callable[[str], None]
+    """Let runs and chats started from now on use auto, cpu, or a GPU's index."""
     is_offline: Callable[[], bool]
     """Whether no network call may be made: by settings, argument or environment."""
     restyle: Callable[[], None]

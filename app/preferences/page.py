@@ -8,7 +8,6 @@ from PySide6.QtCore import QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QMessageBox, QVBoxLayout, QWidget
 
-from app.device_choice import use_device
 from app.hub_token import Kept, system_keyring
 from app.preferences.disk import empty_trash, folder_sizes
 from app.preferences.present import PreferencesView
@@ -138,7 +137,7 @@ def build(services: Services) -> Page:
         token_where=where,
         keep_token=token.keep,
         forget_token=token.forget,
-        use_device=use_device,
+        use_device=services.use_device,
         offline_by_environment=os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"),
         restyle=services.restyle,
     )

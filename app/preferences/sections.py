@@ -176,13 +176,13 @@ class FoldersCard(Card):
         self._grid.setColumnStretch(1, 1)
         self.body.addLayout(self._grid)
         self._sizes: list[Text] = []
-        self._trash = Text("", wrap=True)
+        self._trash = Text("")
         self._empty = SecondaryButton(
             "Empty the trash", tip="Delete for good what is in it", icon="trash"
         )
         self._empty.clicked.connect(self.emptied)
         self.add(divider())
-        self.body.addLayout(row(self._trash, self._empty, spacing=16))
+        self.body.addLayout(row(self._trash, STRETCH, self._empty, spacing=16))
 
     def render_view(self, view: PreferencesView) -> None:
         """Paint `view`."""

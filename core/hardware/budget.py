@@ -1,5 +1,6 @@
 """The device a training would use, and how much memory it may have there."""
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,7 +35,8 @@ def device_budget(
 ) -> DeviceBudget:
     """Return the device named or, without names, the one training would use here.
 
-    That is the first GPU if the installed torch can drive it, else the CPU.
+    That is the first GPU if the installed torch can drive it, else the CPU; or what
+    ``TUNESMITH_DEVICE`` says (``cpu`` or a GPU's index), which the window sets by choice.
 
     Args:
         gpu_memory: Bytes of an imagined card.
@@ -47,8 +49,9 @@ def device_budget(
         return _named(gpu_name, gpu_memory)
     if gpu_memory is not None:
         return _imagined(gpu_memory)
+    wanted = os.environ.get("TUNESMITH_DEVICE", "")
     for gpu in gpus():
-        if can_drive(torch_build(), gpu):
+        if wanted in {"", str(gpu.index)} and can_drive(torch_build(), gpu):
             return of_gpu(gpu)
     return cpu_budget()
 
