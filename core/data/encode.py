@@ -9,7 +9,7 @@ finding the answer's own words in the whole text.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.data.rows import Chat, EncodedRow, Message, Row, Text
 from core.data.tokenizer import TemplateRefusedError, Token, Tokenizer
@@ -28,10 +28,30 @@ class Rendered:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A row as tokens over its text, before any cut, and which of them carry loss."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    trained: tuple[bool, ...]
+
+    def cut(self, at: int, seq_len: int, line: int) -> EncodedRow:
+        """Return the `seq_len` tokens from `at` on."""
+        trained = [*self.trained[at : at + seq_len]]
+        trained[:1] = [False] * len(trained[:1])  # nothing before it to predict it from
+        return EncodedRow(
+            ids=tuple(token.id for token in self.tokens[at : at + seq_len]),
+            trained=tuple(trained),
+            truncated=len(self.tokens) > seq_len,
+            line=line,
+        )
+
+
 def encode(
     row: Row, tokenizer: Tokenizer, *, seq_len: int, train_on: TrainOn
 ) -> EncodedRow:
-    """Return `row` as the model sees it, cut to `seq_len` tokens from the left on.
+    """Return `row` as the model sees it; what is beyond `seq_len` tokens is cut off.
 
     The result may carry no loss at all when the cut takes the whole answer; such rows
     teach nothing. Plain text is better given to `pieces`, which cuts nothing away.
@@ -40,27 +60,7 @@ def encode(
         DatasetError: The template refuses the row (code ``dataset.template_refused``)
             or hides its answer (``dataset.template_lost_answer``).
     """
-    if isinstance(row, Text):
-        ids = _text_ids(row, tokenizer)
-        return _encoded(ids, [True] * len(ids), seq_len, row.line)
-    whole = rendered(row, tokenizer)
-    tokens = tokenizer.tokens(whole.text)
-    ids = [token.id for token in tokens]
-    if train_on == "everything":
-        return _encoded(ids, [True] * len(ids), seq_len, row.line)
-    spans = answer_spans(row, whole, tokenizer)
-    trained = _inside(tokens, spans)
-    end = _answer_end(trained)
-    if end and tokenizer.eos is not None and not tokenizer.is_special(ids[end - 1]):
-        # The template never ends an answer; without an end the model would not stop.
-        ids[end:] = [tokenizer.eos]
-        trained[end:] = [True]
-    return _encoded(ids, trained, seq_len, row.line)
-
-
-def _answer_end(trained: Sequence[bool]) -> int:
-    """Return the place after the last trained token; 0 if there is none."""
-    return next((at for at in range(len(trained), 0, -1) if trained[at - 1]), 0)
+    return marked(row, tokenizer, train_on=train_on).cut(0, seq_len, row.line)
 
 
 def pieces(
@@ -71,35 +71,58 @@ def pieces(
     Raises:
         DatasetError: As `encode`.
     """
+    return pieces_of(marked(row, tokenizer, train_on=train_on), row, seq_len=seq_len)
+
+
+def pieces_of(whole: Marked, row: Row, *, seq_len: int) -> tuple[EncodedRow, ...]:
+    """Return what `pieces` does, of a row whose tokens are known already."""
     if isinstance(row, Chat):
-        return (encode(row, tokenizer, seq_len=seq_len, train_on=train_on),)
-    ids = _text_ids(row, tokenizer)
-    cut = [ids[at : at + seq_len] for at in range(0, len(ids), seq_len)]
-    return tuple(
-        _encoded(part, [True] * len(part), seq_len, row.line)
-        for part in cut
-        if len(part) > 1  # a single token predicts nothing
-    )
+        return (whole.cut(0, seq_len, row.line),)
+    cut = [
+        whole.cut(at, seq_len, row.line) for at in range(0, len(whole.tokens), seq_len)
+    ]
+    # Nothing is lost by cutting text; and a single token predicts nothing.
+    return tuple(replace(part, truncated=False) for part in cut if len(part.ids) > 1)
 
 
-def _text_ids(row: Text, tokenizer: Tokenizer) -> list[int]:
-    ids = [token.id for token in tokenizer.tokens(row.text)]
-    before = [] if tokenizer.bos is None else [tokenizer.bos]
-    after = [] if tokenizer.eos is None else [tokenizer.eos]
-    return [*before, *ids, *after]
+def marked(row: Row, tokenizer: Tokenizer, *, train_on: TrainOn) -> Marked:
+    """Return all tokens of `row` and which carry loss.
+
+    Raises:
+        DatasetError: As `encode`.
+    """
+    if isinstance(row, Text):
+        return _marked_text(row, tokenizer)
+    whole = rendered(row, tokenizer)
+    tokens = list(tokenizer.tokens(whole.text))
+    if train_on == "everything":
+        trained = [True] * len(tokens)
+        return Marked(text=whole.text, tokens=tuple(tokens), trained=tuple(trained))
+    trained = _inside(tokens, answer_spans(row, whole, tokenizer))
+    end = _answer_end(trained)
+    if (
+        end
+        and tokenizer.eos is not None
+        and not tokenizer.is_special(tokens[end - 1].id)
+    ):
+        # The template never ends an answer; without an end the model would not stop.
+        place = tokens[end - 1].end
+        tokens[end:] = [Token(tokenizer.eos, place, place)]
+        trained[end:] = [True]
+    return Marked(text=whole.text, tokens=tuple(tokens), trained=tuple(trained))
 
 
-def _encoded(
-    ids: Sequence[int], trained: Sequence[bool], seq_len: int, line: int
-) -> EncodedRow:
-    kept = [*trained[:seq_len]]
-    kept[:1] = [False] * len(kept[:1])  # nothing stands before it to predict it from
-    return EncodedRow(
-        ids=tuple(ids[:seq_len]),
-        trained=tuple(kept),
-        truncated=len(ids) > seq_len,
-        line=line,
-    )
+def _marked_text(row: Text, tokenizer: Tokenizer) -> Marked:
+    end = len(row.text)
+    before = [] if tokenizer.bos is None else [Token(tokenizer.bos, 0, 0)]
+    after = [] if tokenizer.eos is None else [Token(tokenizer.eos, end, end)]
+    tokens = (*before, *tokenizer.tokens(row.text), *after)
+    return Marked(text=row.text, tokens=tokens, trained=(True,) * len(tokens))
+
+
+def _answer_end(trained: Sequence[bool]) -> int:
+    """Return the place after the last trained token; 0 if there is none."""
+    return next((at for at in range(len(trained), 0, -1) if trained[at - 1]), 0)
 
 
 def _inside(tokens: Sequence[Token], spans: Sequence[Span]) -> list[bool]:

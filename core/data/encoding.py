@@ -7,6 +7,7 @@ first bytes give it away.
 import codecs
 import re
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
@@ -49,7 +50,7 @@ class Encoding:
     note: str = ""
     """A sentence if this is a guess, else empty."""
 
-    def open(self, path: Path) -> IO[str]:
+    def open(self, path: Path) -> TextIOWrapper:
         """Open the file; every kind of line end reads as a line feed."""
         return path.open(encoding=self.name, errors=self.errors, newline=None)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.data.convert import SetAside, convert
 from core.data.layout import Layout, columns_of, layout_of
 from core.data.read import open_source
-from core.data.records import BadRecord, Item, Record
+from core.data.records import BadRecord, Item, Meter, Record
 from core.data.rows import LoadedData, Row, RowProblem
 from core.errors import DatasetError, Where
 from core.plan.plan import DataChoice
@@ -25,8 +25,7 @@ class OpenData:
     columns: tuple[str, ...]
     notes: tuple[str, ...]
     rows: Iterator[Row | RowProblem | SetAside]
-    records: tuple[Record, ...]
-    """The first records as the file has them, for a table on the screen."""
+    meter: Meter
 
 
 def open_data(
@@ -56,7 +55,7 @@ def open_data(
         columns=columns_of(records),
         notes=(*source.notes, *layout.notes),
         rows=(_row(item, layout, file) for item in items),
-        records=tuple(records),
+        meter=source.meter,
     )
 
 
@@ -99,7 +98,7 @@ def load(choice: DataChoice) -> LoadedData:
     problems: list[RowProblem] = []
     opened: list[OpenData] = []
     set_aside = 0
-    for file in choice.files:
+    for file in dict.fromkeys(choice.files):
         data = open_data(file, choice)
         opened.append(data)
         for row in data.rows:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from core.data.encoding import Encoding, encoding_of
 from core.data.read_json import read_json
 from core.data.read_parquet import read_parquet
 from core.data.read_prose import read_prose
 from core.data.read_table import read_table
-from core.data.records import Item, Source
+from core.data.records import Item, Meter, Source
 from core.errors import DatasetError, Where
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt", ".md")
@@ -61,7 +62,9 @@ def _opened(path: Path, most_bytes: int | None) -> Source:
     encoding = encoding_of(path, most_bytes=most_bytes)
     kind = _kind(path, encoding)
     notes = (encoding.note,) if encoding.note else ()
-    return Source(kind=kind, items=_items(path, kind, encoding), notes=notes)
+    meter = Meter()
+    items = _items(path, kind, encoding, meter)
+    return Source(kind=kind, items=items, notes=notes, meter=meter)
 
 
 def _kind(path: Path, encoding: Encoding) -> str:
@@ -77,15 +80,12 @@ def _kind(path: Path, encoding: Encoding) -> str:
     return "json" if start[:1] in {"{", "["} else "text"
 
 
-def _items(path: Path, kind: str, encoding: Encoding) -> Iterator[Item]:
+def _items(path: Path, kind: str, encoding: Encoding, meter: Meter) -> Iterator[Item]:
     try:
         with encoding.open(path) as file:
-            if kind in {"json", "jsonl"}:
-                yield from read_json(file, by_lines=kind == "jsonl")
-            elif kind in {"csv", "tsv"}:
-                yield from read_table(file, tabs=kind == "tsv")
-            else:
-                yield from read_prose(file, markdown=kind == "markdown")
+            for item in _reader(file, kind):
+                meter.read_bytes = file.buffer.tell()
+                yield item
     except UnicodeError as err:
         raise DatasetError(
             "dataset.encoding",
@@ -95,6 +95,14 @@ def _items(path: Path, kind: str, encoding: Encoding) -> Iterator[Item]:
         ) from err
     except OSError as err:
         raise unreadable(path, err) from err
+
+
+def _reader(file: IO[str], kind: str) -> Iterator[Item]:
+    if kind in {"json", "jsonl"}:
+        return read_json(file, by_lines=kind == "jsonl")
+    if kind in {"csv", "tsv"}:
+        return read_table(file, tabs=kind == "tsv")
+    return read_prose(file, markdown=kind == "markdown")
 
 
 def _missing(path: Path) -> DatasetError:

@@ -1,7 +1,7 @@
 """What a reader gives: one record after another, good or bad, each with its line."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MOST_ROW_CHARS = 64 * 1024 * 1024
 """A longer row is refused: it is no example but a whole file on one line."""
@@ -33,6 +33,13 @@ class BadRecord:
 Item = Record | BadRecord
 
 
+@dataclass(slots=True)
+class Meter:
+    """How much of a file is read so far; the reader moves it on."""
+
+    read_bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """An open file: its records in order, and what had to be assumed to read it."""
@@ -41,6 +48,7 @@ class Source:
     """``json``, ``jsonl``, ``csv``, ``parquet`` or ``text``."""
     items: Iterator[Item]
     notes: tuple[str, ...] = ()
+    meter: Meter = field(default_factory=Meter)
 
 
 def has_surrogate(text: str) -> bool:

@@ -58,3 +58,7 @@ class Tokenizer(Protocol):
     def is_special(self, token: int) -> bool:
         """Return whether `token` is a mark of the template rather than text."""
         ...
+
+    def name_of(self, token: int) -> str:
+        """Return the token as people write it: ``<|im_end|>``."""
+        ...

@@ -109,6 +109,9 @@ class ModelTokenizer:
     def is_special(self, token: int) -> bool:
         return token in self._special
 
+    def name_of(self, token: int) -> str:
+        return str(self.hf.convert_ids_to_tokens(token))
+
 
 def _fixed_date(form: str) -> str:
     return datetime(2026, 1, 1).strftime(form)  # noqa: DTZ001 - a day, nowhere
