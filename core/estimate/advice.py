@@ -6,7 +6,7 @@ is kept: a smaller micro-batch is made up for by accumulation.
 """
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.estimate.answer import Loop, MemoryEstimate
@@ -162,9 +162,8 @@ def recommend(
 
 def _slimmest(plan: Plan) -> Plan:
     """Return the plan with what costs time alone: one row at once, checkpointing."""
-    return with_value(
-        with_value(plan, "train.batch_size", 1), "train.gradient_checkpointing", True
-    )
+    train = replace(plan.train, batch_size=1, gradient_checkpointing=True)
+    return replace(plan, train=train)
 
 
 # -- the ladder ------------------------------------------------------------------
