@@ -5,7 +5,7 @@
     python3 run.py estimate ...  any Tunesmith command, with its arguments
     python3 run.py test ...      run the tests, with pytest's arguments
     python3 run.py check         run the static checks
-    python3 run.py setup         set up only
+    python3 run.py setup         set up or repair, and start nothing
 
 This file alone must be readable by every Python there is, so that an old one can
 say what is wrong instead of failing on syntax it does not know. The work is done

@@ -90,14 +90,15 @@ class Setup:
             why = "its folder was moved"
         elif record.python != environment.base_python():
             why = "the Python beneath it has changed"
-        elif record.finished:
+        elif record.finished and not self._wanted.repair:
             return True
         else:
             torn = next(environment.torn(), None)
             if torn is None:
-                say("The last set-up was interrupted. Finishing it.")
+                if not record.finished:
+                    say("The last set-up was interrupted. Finishing it.")
                 return True
-            why = f"the last set-up was interrupted while it wrote {torn}"
+            why = f"the files of {torn} are not as they were installed"
         say(f"Starting over with a new environment: {why}.")
         environment.remove()
         self._record = None
@@ -110,6 +111,7 @@ class Setup:
             record is None
             or not record.torch
             or record.torch_key != project.torch_key()
+            or (self._wanted.repair and _could_be_better(record))
         ):
             return False
         result = torch_check.check(self._environment.python)
@@ -270,6 +272,11 @@ def _warn_about_the_host(folder: Path) -> None:
         say(
             "      If anything fails, clone Tunesmith to a short path like C:\\Tunesmith."
         )
+
+
+def _could_be_better(record: Record) -> bool:
+    """Return whether the last choice of torch left something to be desired."""
+    return any(found.code.startswith(("torch.", "gpu.")) for found in record.problems)
 
 
 def _no_four_bit() -> Problem:

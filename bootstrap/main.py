@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 def _main(arguments: list[str], environment: Environment) -> int:
     match arguments:
         case ["setup"]:
-            ensure(environment, Wanted())
+            ensure(environment, Wanted(repair=True))
             return DONE
         case ["test", *rest]:
             ensure(

@@ -20,10 +20,13 @@ class Wanted:
     Attributes:
         extras: Optional groups of packages in pyproject.toml.
         needs: Kinds of system packages without which this start makes no sense.
+        repair: Take every step again, look at every file, and try once more for a
+            better torch where the last choice left something to be desired.
     """
 
     extras: tuple[str, ...] = ()
     needs: frozenset[Need] = frozenset()
+    repair: bool = False
 
 
 def ensure(environment: Environment, wanted: Wanted) -> None:
@@ -53,6 +56,7 @@ def is_ready(environment: Environment, asked: Project, wanted: Wanted) -> bool:
     record = read_record(environment.folder)
     return (
         record is not None
+        and not wanted.repair
         and record.finished
         and record.location == str(environment.folder)
         and record.fingerprint == project.fingerprint(asked)

@@ -114,12 +114,12 @@ def _not_accelerated(
     host_answered = result.version.endswith("+cpu")
     if isinstance(driver, Driver) and not offered and host_answered:
         return torch_build.too_old(driver)
-    first = "When download.pytorch.org can be reached, delete"
+    first = "When download.pytorch.org can be reached,"
     if reasons:
-        first = f"Tried: {'; '.join(reasons)}. Update the graphics driver, delete"
+        first = f"Tried: {'; '.join(reasons)}. Update the graphics driver, then"
     return Problem(
         code="torch.cpu_build",
         message=f"There is a GPU, but torch {result.version} does not use it; training"
         " runs on the processor.",
-        hint=f"{first} the folder .venv and start run.py again.",
+        hint=f"{first} run: python3 run.py setup",
     )

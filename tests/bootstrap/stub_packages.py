@@ -15,7 +15,7 @@ from bootstrap.environment import ROOT
 from bootstrap.project import STARTER
 from bootstrap.torch_build import TORCH_VERSION
 
-MODULES: Final = 150  # files in each package, so that a kill can fall between them
+MODULES: Final = 400  # files in a package, so that a kill falls among them
 
 _TORCH: Final = f"""
 from types import SimpleNamespace
@@ -97,11 +97,13 @@ def write_checkout(folder: Path) -> None:
 
 def _wheel(folder: Path, name: str, version: str, content: str) -> None:
     info = f"{name}-{version}.dist-info"
-    files = {f"{name}/__init__.py": content}
+    # METADATA first: from then on pip takes the package for installed, although its
+    # modules are still to come. The worst order a wheel can have.
+    files = {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    }
     files |= {f"{name}/part_{n}.py": f"value = {n}\n" * 50 for n in range(MODULES)}
-    files[f"{info}/METADATA"] = (
-        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    )
+    files[f"{name}/__init__.py"] = content
     files[f"{info}/WHEEL"] = (
         "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     )

@@ -120,11 +120,22 @@ def test_new_dependencies_are_added_in_place(checkout: Checkout) -> None:
     text = pyproject.read_text(encoding="utf-8").replace("beta>=1", "gamma>=1")
     pyproject.write_text(text, encoding="utf-8")
 
-    _, err = checkout.run("setup")
+    _, err = checkout.run("hello")
 
     assert "[2/5]" not in err
     assert "[3/5]" in err
     assert (checkout.environment.site_packages / "gamma").is_dir()
+
+
+def test_a_damaged_environment_is_repaired_on_request(checkout: Checkout) -> None:
+    """`run.py setup` looks at every file and starts over when one is not whole."""
+    checkout.run("setup")
+    (checkout.environment.site_packages / "beta" / "part_7.py").write_text("")
+
+    _, err = checkout.run("setup")
+
+    assert "beta-1.0" in err
+    assert_whole(checkout)
 
 
 def test_a_moved_checkout_is_set_up_again(checkout: Checkout) -> None:

@@ -73,7 +73,7 @@ def test_set_up_only_starts_nothing(recorder: Recorder) -> None:
     """`run.py setup` ends after the set-up."""
     assert entry.main(["setup"]) == 0
     assert recorder.handed_over == []
-    assert recorder.wanted == [Wanted()]
+    assert recorder.wanted == [Wanted(repair=True)]
 
 
 def test_tests_run_offscreen_and_offline(
