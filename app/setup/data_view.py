@@ -40,7 +40,6 @@ ROLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "sharegpt": (("messages", "Conversation"),),
     "text": (("text", "Text"),),
 }
-_SHOWN_PROBLEMS: Final = 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +142,7 @@ def present_data(plan: Plan, state: DataState, *, has_model: bool) -> DataView:
         figures=_figures(report),
         bars=report.bars if report else None,
         cut=_cut(plan, report),
-        problems=report.problems[:_SHOWN_PROBLEMS] if report else (),
+        problems=report.problems if report else (),
         problems_title=_problems_title(report),
         skips_bad=plan.data.on_bad_row == "skip",
         offers_skip=report is not None and report.bad_rows > 0,
@@ -225,8 +224,14 @@ def _headline(plan: Plan, state: DataState) -> tuple[Tone, str, str]:
                 " nothing is left out without your word."
             ),
         )
-    left = f"{plural(report.bad_rows, 'row')} left out." if report.bad_rows else ""
-    return "good", f"{plural(report.usable, 'row')} to learn from", left
+    left = [
+        f"{plural(report.bad_rows, 'bad row')} left out." if report.bad_rows else "",
+        f"{plural(report.set_aside, 'row')} marked as not to be learnt set aside."
+        if report.set_aside
+        else "",
+    ]
+    told = " ".join(part for part in left if part)
+    return "good", f"{plural(report.usable, 'row')} to learn from", told
 
 
 def _figures(report: DataReport | None) -> tuple[tuple[str, str, str], ...]:
@@ -287,9 +292,9 @@ def _cut(plan: Plan, report: DataReport | None) -> Cut | None:
 def _problems_title(report: DataReport | None) -> str:
     if report is None or not report.problems:
         return ""
-    count = len(report.problems)
-    more = f", the first {_SHOWN_PROBLEMS:,} shown" if count > _SHOWN_PROBLEMS else ""
-    return f"{plural(count, 'problem')}{more}"
+    listed = len(report.problems)
+    more = f", the first {listed:,} shown" if report.problem_count > listed else ""
+    return f"{plural(report.problem_count, 'problem')}{more}"
 
 
 def _preview(preview: Preview | None) -> PreviewView | None:

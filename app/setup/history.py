@@ -29,15 +29,19 @@ class History:
         """Whether something was undone."""
         return bool(self.future)
 
-    def edited(self, plan: Plan) -> History:
+    def edited(self, plan: Plan, *, merges: bool = False) -> History:
         """Return the history after an edit; the same plan is no edit.
 
-        Edits of one number in a row (a slider being dragged) are one step back.
+        Args:
+            plan: The draft after the edit.
+            merges: Edits of one number in a row (a slider being dragged) are one step
+                back.
         """
         if plan == self.now:
             return self
         past = (*self.past, self.now)[-_MOST:]
-        if not self.future and self.past and _one_number(self.past[-1], self.now, plan):
+        follows = merges and self.past and not self.future
+        if follows and _one_number(self.past[-1], self.now, plan):
             past = self.past
         return History(now=plan, past=past)
 

@@ -52,6 +52,7 @@ class ModelWork(QObject):
         self.state = ModelState()
         self._ports = ports
         self._since = QElapsedTimer()
+        self._unpacks = False
         self._priced_for: tuple[object, ...] = ()
         self._listing = self._asker(self._on_listed, self._on_list_failed)
         self._pricing = self._asker(self._on_priced, self._on_unpriced)
@@ -85,8 +86,14 @@ class ModelWork(QObject):
         """Show all models, those here, or those to download."""
         self._set(shown=shown)
 
-    def resolve(self, wanted: str) -> None:
-        """Find out what the id `wanted` is; an empty one is no model."""
+    def resolve(self, wanted: str, *, unpacks: bool = False) -> None:
+        """Find out what the id `wanted` is; an empty one is no model.
+
+        Args:
+            wanted: A plan's model.id.
+            unpacks: Unpack the starter at once if it was never used here.
+        """
+        self._unpacks = unpacks
         self._set(failure=None)
         if not wanted:
             self._resolving.cancel()
@@ -205,6 +212,11 @@ class ModelWork(QObject):
     @Slot(object)
     def _on_resolved(self, found: Resolved) -> None:
         self._set(chosen=found.facts, shape=found.shape)
+        facts = found.facts
+        if self._unpacks and facts.source == "starter" and not facts.problem:
+            self._unpacks = False
+            if not facts.local:
+                self.make_ready()
         self.resolved.emit()
 
     @Slot(object)

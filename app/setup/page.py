@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
@@ -60,11 +60,11 @@ class SetupPage(Page):
         self.summary = SummaryCard("This run", width=264)
         self.summary.requested.connect(self._on_summary)
         self.back = SecondaryButton(
-            "Back", tip="The step before this one.", icon="left"
+            "Back", tip="The step before. Alt+Left", icon="left"
         )
         self.back.clicked.connect(lambda: self._walk(-1))
-        self.forth = PrimaryButton("Continue", tip="The next step.")
-        self.forth.clicked.connect(self._on_forth)
+        self.forth = PrimaryButton("Continue", tip="The next step. Alt+Right")
+        self.forth.clicked.connect(lambda: self._walk(1))
         self.summary.foot.addWidget(self.forth)
         self.summary.foot.addWidget(self.back)
         self._lay_out(self._header())
@@ -109,7 +109,7 @@ class SetupPage(Page):
             (QKeySequence(QKeySequence.StandardKey.Redo), self.model.redo),
             (QKeySequence("Ctrl+O"), self.ask_open),
             (QKeySequence("Ctrl+S"), self.ask_save),
-            (QKeySequence("Alt+Right"), self._on_forth),
+            (QKeySequence("Alt+Right"), lambda: self._walk(1)),
             (QKeySequence("Alt+Left"), lambda: self._walk(-1)),
         ):
             QShortcut(keys, self).activated.connect(act)
@@ -189,23 +189,21 @@ class SetupPage(Page):
         )
         is_last = view.step == "start"
         self.back.setVisible(view.step != "model")
-        self.forth.setText(view.start.start_text if is_last else "Continue")
-        self.forth.set_icon("play" if is_last else None)
-        self.forth.setEnabled(view.start.can_start or not is_last)
-        self.forth.set_tip(
-            view.start.start_tip if is_last else "The next step. Alt+Right"
-        )
+        self.forth.setVisible(not is_last)  # the last step has the button itself
 
     def show_field(self, step: Step, field: str) -> None:
-        """Show `step`, and the setting `field` where the form holds it."""
+        """Show `step`, and the setting `field` where it has one of its own."""
         self.model.go_to(step)
         if step == "method" and field != "method.kind":
             self.method_step.open_settings()
-            form = self.method_step.form
-            if form is not None and field in form.fields:
-                shown = form.fields[field]
-                self.method_step.ensureWidgetVisible(shown)
-                shown.control.setFocus()
+        # After the layout has found its place for what was just unfolded.
+        QTimer.singleShot(0, self, lambda: self._focus_field(step, field))
+
+    def _focus_field(self, step: Step, field: str) -> None:
+        form = self.method_step.form
+        if step == "method" and form is not None and field in form.fields:
+            self.method_step.ensureWidgetVisible(form.fields[field])
+            form.fields[field].control.setFocus()
         if step == "fit" and field in self.fit_step.sliders:
             self.fit_step.ensureWidgetVisible(self.fit_step.sliders[field])
             self.fit_step.sliders[field].spin.setFocus()
@@ -226,12 +224,6 @@ class SetupPage(Page):
         at = STEPS.index(self.model.state.step) + by
         if 0 <= at < len(STEPS):
             self.model.go_to(STEPS[at])
-
-    def _on_forth(self) -> None:
-        if self.model.state.step == "start":
-            self.model.start()
-        else:
-            self._walk(1)
 
     def ask_open(self) -> None:
         """Ask for a plan file and take it as the draft."""

@@ -43,7 +43,14 @@ class DataReport:
     format: str
     rows: int
     usable: int
+    """Rows that are learnt from or held out."""
+    bad_rows: int = 0
+    """Rows that stop a run unless the person agrees to leave them out."""
+    set_aside: int = 0
+    """Rows marked as answers not to learn from."""
     problems: tuple[LineProblem, ...] = ()
+    problem_count: int = 0
+    """All of them; `problems` lists the first."""
     columns: tuple[str, ...] = ()
     mapped: Mapping[str, str] = field(default_factory=dict[str, str])
     tokens: TokenFigures | None = None
@@ -56,11 +63,6 @@ class DataReport:
     train_rows: int | None = None
     eval_rows: int | None = None
     notes: tuple[str, ...] = ()
-
-    @property
-    def bad_rows(self) -> int:
-        """Rows that cannot be learnt from."""
-        return max(0, self.rows - self.usable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +91,15 @@ def report_from(found: Mapping[str, Any]) -> DataReport:
     """Return the report in a ``data_check`` answer; keys it lacks stay empty."""
     columns = found.get("columns")
     mapped = found.get("mapped")
+    problems = tuple(_problem(item) for item in _objects(found.get("problems")))
     return DataReport(
         format=str(found.get("format", "")),
         rows=_count(found.get("rows")),
         usable=_count(found.get("usable")),
-        problems=tuple(_problem(item) for item in _objects(found.get("problems"))),
+        bad_rows=_count(found.get("bad_rows")),
+        set_aside=_count(found.get("set_aside")),
+        problems=problems,
+        problem_count=max(len(problems), _count(found.get("problem_count"))),
         columns=tuple(str(name) for name in _many(columns)),
         mapped=_texts(mapped),
         tokens=_figures(found.get("tokens")),

@@ -123,7 +123,9 @@ def present_settings(
     plan: Plan, *, query: str = "", found: Iterable[Problem] = ()
 ) -> SettingsView:
     """Return the form for `plan`, less what `query` does not match."""
-    messages = {item.field: item.message for item in found}
+    # The last of a field's messages stands: an error drives out a warning.
+    by_weight = sorted(found, key=lambda item: item.level == "error")
+    messages = {item.field: item.message for item in by_weight}
     words = query.lower().split()
     groups: list[SettingGroup] = []
     for title, keys in _GROUPS:

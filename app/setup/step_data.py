@@ -32,6 +32,9 @@ class DataStep(PageBody):
 
     def __init__(self, model: SetupViewModel, parent: QWidget | None = None) -> None:
         super().__init__(name="Data", parent=parent)
+        # The page around all steps has the margins; here only the scroll bar's room.
+        self.column.setContentsMargins(0, 0, 12, 12)
+        self.column.setSpacing(16)
         self._model = model
         self._shown: DataView | None = None
         self.setAcceptDrops(True)

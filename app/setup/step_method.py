@@ -75,6 +75,9 @@ class MethodStep(PageBody):
 
     def __init__(self, model: SetupViewModel, parent: QWidget | None = None) -> None:
         super().__init__(name="Method", parent=parent)
+        # The page around all steps has the margins; here only the scroll bar's room.
+        self.column.setContentsMargins(0, 0, 12, 12)
+        self.column.setSpacing(16)
         self._model = model
         self._shown: MethodView | None = None
         self.methods: dict[MethodKind, MethodChoice] = {}
@@ -154,5 +157,6 @@ class MethodStep(PageBody):
         self.form.reset_asked.connect(self._model.reset)
         self.form.searched.connect(self._model.search_settings)
         self.all.body.addWidget(self.form)
+        self.form.show()  # now, so that a field in it can take the focus
         if self._shown is not None:
             self.form.render_view(self._shown.settings)

@@ -34,6 +34,9 @@ class StartStep(PageBody):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(name="Start", parent=parent)
+        # The page around all steps has the margins; here only the scroll bar's room.
+        self.column.setContentsMargins(0, 0, 12, 12)
+        self.column.setSpacing(16)
         self._model = model
         self._show_field = show_field
         self._save_plan = save_plan

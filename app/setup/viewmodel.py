@@ -124,12 +124,13 @@ class SetupViewModel(QObject):
 
     @Slot(str)
     def choose_model(self, model_id: str) -> None:
-        """Take another base model."""
+        """Take another base model; the starter is unpacked at once where it is new."""
         self._edit(replace(self.plan, model=ModelChoice(id=model_id.strip())))
 
     def set_value(self, key: str, value: Any) -> None:
         """Set one plan key to a value of its type."""
-        self._edit(with_value(self.plan, key, value))
+        plan = with_value(self.plan, key, value)
+        self._take(self._history.edited(plan, merges=True))
 
     def type_value(self, key: str, text: str) -> str:
         """Set one plan key to what a person typed; return what is wrong with it."""
@@ -142,7 +143,7 @@ class SetupViewModel(QObject):
 
     def reset(self, key: str) -> None:
         """Set one plan key back to its default."""
-        self.set_value(key, BY_KEY[key].default)
+        self._edit(with_value(self.plan, key, BY_KEY[key].default))
 
     def choose_method(self, kind: MethodKind) -> None:
         """Train by `kind`, keeping every other setting."""
@@ -284,6 +285,8 @@ class SetupViewModel(QObject):
         if not view.can_start:
             return
         plan, force = self.plan, view.forces
+        if not plan.name:
+            plan = with_value(plan, "name", view.name_hint)
         self._set(is_starting=True, start_failure=None)
         self._starting.ask(lambda: self._ports.new_run(plan, force))
 
@@ -351,7 +354,7 @@ class SetupViewModel(QObject):
         self._save_soon.start()
         self._fit.drop_offer()
         if self.plan.model.id != before.model.id:
-            self._models.resolve(self.plan.model.id)
+            self._models.resolve(self.plan.model.id, unpacks=True)
         self._follow_data()
         self._reckon()
         self._publish()

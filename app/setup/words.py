@@ -52,6 +52,8 @@ def work_detail(work: Work) -> str:
     """Return how far, how fast and how long still: ``312 MiB of 988 MiB · 41 MiB/s``."""
     if not work.total:
         return ""
+    if work.unit == "step":
+        return f"step {min(work.done + 1, work.total):.0f} of {work.total:.0f}"
     amount = _amount(work.done, work.unit)
     parts = [f"{amount} of {_amount(work.total, work.unit)}"]
     if work.per_s:

@@ -1,0 +1,144 @@
+"""Steps 3 and 4 as they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.setup.fit_view import FitView, present_fit
+from app.setup.method_view import present_method
+from app.setup.state import FitState
+from core.estimate.advice import Change, Fit
+from core.estimate.answer import Components
+from core.hardware.gpu import GpuProcess
+from core.models.catalogue import catalogue_shape
+from core.models.starter import STARTER_HUB_ID
+from core.plan.fields import with_value
+from core.plan.plan import Plan
+from core.units import GIB
+from tests.app.setup.made import BUDGET, estimate
+
+STATE = FitState(
+    budget=BUDGET,
+    estimates={
+        "lora": estimate(),
+        "qlora": estimate("qlora", "tight"),
+        "full": estimate("full", "too-large"),
+    },
+    recommended="qlora",
+    recommended_why="It leaves 7.00 GiB.",
+    free_disk=100 * GIB,
+)
+
+
+def shown(state: FitState = STATE, plan: Plan | None = None) -> FitView:
+    return present_fit(plan or Plan(), state, catalogue_shape(STARTER_HUB_ID))
+
+
+def test_one_bar_for_each_method_the_engine_trains() -> None:
+    """Two bars at first; the others only for comparison, and named so."""
+    assert ["LoRA", "QLoRA"] == [bar.label for bar in shown().bars]
+    compared = shown(replace(STATE, compares_all=True)).bars
+    assert ["LoRA", "QLoRA", "Full fine-tuning"] == [bar.label for bar in compared]
+    assert "too large, for comparison" == compared[2].verdict
+
+
+def test_the_pieces_of_a_bar_sum_to_the_whole() -> None:
+    """Each component with memory is a piece; nothing is lost, nothing invented."""
+    parts = Components(
+        weights=7, quantization=1, adapter=2, gradients=2, optimizer=4, activations=9,
+        logits=3, workspace=5, context=6,
+    )  # fmt: skip
+    state = replace(STATE, estimates={"lora": estimate(components=parts)})
+    bar = shown(state).bars[0]
+
+    assert 39 == sum(part.size_bytes for part in bar.parts)
+    assert 9 == len({part.name for part in bar.parts})
+
+
+def test_sliders_reach_the_models_own_length() -> None:
+    """The length slider ends where the model does; a longer plan is still shown."""
+    slider = next(s for s in shown().sliders if s.key == "train.seq_len")
+    longer = with_value(Plan(), "train.seq_len", 100_000)
+    beyond = next(s for s in shown(plan=longer).sliders if s.key == "train.seq_len")
+
+    assert 8192 == slider.stops[-1]
+    assert 100_000 == beyond.stops[-1]
+
+
+def test_an_offer_says_what_each_change_saves() -> None:
+    """From, to, what it saves and why, in words."""
+    change = Change(
+        field="train.batch_size", before=8, after=2, saves=GIB, why="Fewer at once."
+    )
+    offer = Fit(
+        plan=Plan(),
+        changes=(change,),
+        estimate=estimate(),
+        max_seq_len=4096,
+        max_batch=4,
+    )
+    view = shown(replace(STATE, offer=offer))
+
+    assert view.offer is not None
+    assert "Batch size: 8 → 2" == view.offer[0].text
+    assert "saves 1.00 GiB" == view.offer[0].saves
+    assert "This change makes it fit" == view.offer_title
+    assert "Longest sequence that fits then: 4,096 tokens. Largest batch: 4." == (
+        view.offer_limits
+    )
+
+
+def test_an_offer_that_does_not_suffice_says_so() -> None:
+    """Nothing is promised that the estimate does not hold."""
+    large = estimate(verdict="too-large")
+    offer = Fit(plan=Plan(), changes=(), estimate=large, max_seq_len=0, max_batch=0)
+    view = shown(replace(STATE, offer=offer))
+
+    assert "No change of these settings makes this model fit." == view.offer_title
+
+
+def test_who_else_uses_the_card_is_listed() -> None:
+    """Programs that hold memory are named with what they hold, where it is told."""
+    others = (
+        GpuProcess(pid=1, name="game", used=2 * GIB),
+        GpuProcess(pid=2, name="browser"),
+    )
+    busy = replace(STATE, budget=replace(BUDGET, processes=others))
+    imagined = replace(busy, other=replace(BUDGET, name="other", imagined=True))
+
+    assert (("game", "2.00 GiB"), ("browser", "not told")) == shown(busy).others
+    assert () == shown(imagined).others
+    assert "Nobody else uses the card." == shown().others_text
+
+
+def test_without_a_model_the_step_invites() -> None:
+    """No estimate, no bars, no figures: one sentence."""
+    view = shown(FitState(budget=BUDGET))
+
+    assert () == view.bars
+    assert "Choose a model, and its memory is drawn here." == view.empty_text
+    assert not view.can_make_fit
+
+
+def test_methods_are_priced_and_one_recommended() -> None:
+    """Each method has its memory and verdict; the recommendation has its reason."""
+    view = present_method(Plan(), STATE)
+
+    assert ["lora", "qlora"] == [card.kind for card in view.cards]
+    assert ["2.00 GiB", "2.00 GiB"] == [card.memory for card in view.cards]
+    assert ["fits", "tight"] == [card.verdict for card in view.cards]
+    assert [False, True] == [card.is_recommended for card in view.cards]
+    assert "QLoRA suits this. It leaves 7.00 GiB." == view.recommendation
+
+
+def test_a_preset_is_shown_as_chosen() -> None:
+    """The preset whose values the plan has is marked; else the mix is named."""
+    own = present_method(Plan(), STATE)
+    quick = with_value(Plan(), "method.rank", 8)
+    quick = with_value(quick, "method.alpha", 16)
+
+    assert [False] * 3 == [card.is_chosen for card in own.presets]
+    assert "Your own mix" in own.preset_text
+    assert [True, False, False] == [
+        card.is_chosen for card in present_method(quick, STATE).presets
+    ]

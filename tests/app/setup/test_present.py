@@ -1,0 +1,177 @@
+"""What the Train page says, decided without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.setup.present import all_problems, present, step_of
+from app.setup.state import STEPS, DataState, FitState, ModelState, SetupState, Work
+from core.plan.fields import FIELDS, with_value
+from core.plan.plan import Plan
+from tests.app.setup.made import BUDGET, estimate, facts, ready, report
+
+
+def errors(state: SetupState) -> list[str]:
+    return [item.message for item in all_problems(state) if item.level == "error"]
+
+
+def test_a_whole_draft_may_start(tmp_path: Path) -> None:
+    """Model here, rows usable, memory enough: nothing stands in the way."""
+    view = present(ready(tmp_path))
+
+    assert view.start.can_start
+    assert () == view.start.problems
+    assert "" == view.start.missing
+    assert ["done"] * 4 == [head.state for head in view.steps[:4]]
+
+
+def test_an_empty_draft_says_what_is_missing() -> None:
+    """The first thing missing is named, and how many more there are."""
+    view = present(SetupState())
+
+    assert not view.start.can_start
+    assert "Choose a base model. (1 more)" == view.start.missing
+    assert ["model", "data"] == [line.step for line in view.start.problems]
+    assert ["todo"] * 5 == [head.state for head in view.steps]
+
+
+def test_a_model_to_download_blocks_the_start(tmp_path: Path) -> None:
+    """A model that is not on this disk must come here first."""
+    away = facts(path=None, source="catalogue")
+    state = ready(tmp_path, models=ModelState(listed=(away,), chosen=away))
+
+    assert ["small is not ready. Download it first."] == errors(state)
+
+
+def test_a_model_being_downloaded_blocks_the_start(tmp_path: Path) -> None:
+    """Half a model is none."""
+    away = facts(path=None, source="catalogue")
+    work = Work(what="Downloading small")
+    state = ready(tmp_path, models=ModelState(chosen=away, work=work))
+
+    assert ["Downloading small: wait until it is done."] == errors(state)
+
+
+def test_bad_rows_wait_for_a_word(tmp_path: Path) -> None:
+    """Rows that cannot be used stop the run until the person says to leave them out."""
+    found = DataState(report=report(rows=103, bad_rows=3))
+    waiting = ready(tmp_path, data=found)
+    agreed = replace(waiting, plan=with_value(waiting.plan, "data.on_bad_row", "skip"))
+
+    assert ["3 rows cannot be used. Leave them out?"] == errors(waiting)
+    assert [] == errors(agreed)
+
+
+def test_data_without_a_usable_row_blocks_the_start(tmp_path: Path) -> None:
+    """Skipping every row leaves nothing to learn from."""
+    state = ready(tmp_path, data=DataState(report=report(usable=0)))
+    state = replace(state, plan=with_value(state.plan, "data.on_bad_row", "skip"))
+
+    assert ["No row can be used as the columns are mapped."] == errors(state)
+
+
+def test_too_large_is_forced_only_by_name(tmp_path: Path) -> None:
+    """What would not fit may be started, but the button says so."""
+    fit = FitState(budget=BUDGET, estimates={"lora": estimate(verdict="too-large")})
+    view = present(ready(tmp_path, fit=fit))
+
+    assert view.start.can_start
+    assert view.start.forces
+    assert "Start all the same" == view.start.start_text
+    assert "problem" == view.steps[3].state
+
+
+def test_another_card_does_not_judge_the_start(tmp_path: Path) -> None:
+    """Figures for a card that is not here say nothing about this machine."""
+    fit = FitState(
+        budget=BUDGET,
+        other=replace(BUDGET, name="a card with 4 GiB", imagined=True),
+        estimates={"lora": estimate(verdict="too-large")},
+    )
+    view = present(ready(tmp_path, fit=fit))
+
+    assert not view.start.forces
+    assert "Start training" == view.start.start_text
+
+
+def test_starting_offers_no_second_start(tmp_path: Path) -> None:
+    """While a run is being made, the button waits."""
+    view = present(ready(tmp_path, is_starting=True))
+
+    assert not view.start.can_start
+    assert "Starting" == view.start.start_text
+
+
+def test_a_missing_file_is_a_problem_of_the_data_step(tmp_path: Path) -> None:
+    """A file that went away is named where it was chosen."""
+    state = ready(tmp_path)
+    gone = with_value(state.plan, "data.files", (str(tmp_path / "gone.jsonl"),))
+    view = present(replace(state, plan=gone))
+
+    assert "problem" == view.steps[1].state
+    assert "data" == view.start.problems[0].step
+    assert "gone.jsonl" in view.start.problems[0].message
+
+
+def test_every_plan_key_has_a_step() -> None:
+    """A problem of any field leads somewhere."""
+    assert {step_of(field.key) for field in FIELDS} <= set(STEPS)
+    assert "fit" == step_of("train.seq_len")
+    assert "method" == step_of("train.learning_rate")
+    assert "start" == step_of("name")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "step"),
+    [
+        ("train.learning_rate", 5.0, "method"),
+        ("train.seq_len", 4, "fit"),
+        ("data.eval_fraction", 2.0, "data"),
+    ],
+)
+def test_a_value_out_of_bounds_marks_its_step(
+    tmp_path: Path, key: str, value: Any, step: str
+) -> None:
+    """The stepper shows where the trouble is."""
+    state = ready(tmp_path)
+    view = present(replace(state, plan=with_value(state.plan, key, value)))
+    at = STEPS.index(step)  # pyright: ignore[reportArgumentType]
+
+    assert "problem" == view.steps[at].state
+    assert not view.start.can_start
+
+
+def test_changed_values_stand_on_the_last_card(tmp_path: Path) -> None:
+    """The last step lists what was changed from the default, by its label."""
+    state = ready(tmp_path)
+    view = present(replace(state, plan=with_value(state.plan, "method.rank", 64)))
+    told = {row[0]: row[1] for row in view.start.facts}
+
+    assert "rank 64" == told["Changed"]
+
+
+def test_the_summary_names_each_choice(tmp_path: Path) -> None:
+    """Model, data, method and memory stay in sight on every step."""
+    view = present(ready(tmp_path))
+
+    assert ["Model", "Data", "Method", "Memory"] == [x.label for x in view.summary]
+    assert ["small", "chats.jsonl", "LoRA", "2.00 GiB"] == [
+        x.value for x in view.summary
+    ]
+    assert "100 rows · 9,000 tokens" == view.summary[1].detail
+
+
+def test_the_name_is_suggested(tmp_path: Path) -> None:
+    """A run without a name goes by its model and data."""
+    assert "small · chats" == present(ready(tmp_path)).start.name_hint
+
+
+def test_the_command_is_safe_to_paste() -> None:
+    """A name with spaces and quotes cannot break the command line."""
+    state = SetupState(plan=Plan(name="a b; rm -rf 'x'"))
+
+    assert "tunesmith train a-b--rm--rf--x-.toml" == present(state).start.command
