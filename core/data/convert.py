@@ -8,7 +8,14 @@ from typing import cast
 from core.data.layout import Layout
 from core.data.records import Record
 from core.data.rows import Chat, Message, Row, RowProblem, Text
-from core.data.turns import BadRow, conversation, dumped, merged_calls, whole
+from core.data.turns import (
+    BadRow,
+    conversation,
+    dumped,
+    is_conversation,
+    merged_calls,
+    whole,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +73,8 @@ def _turns(record: Record, columns: Mapping[str, str]) -> list[Message]:
 
 def _asked(record: Record, columns: Mapping[str, str]) -> list[Message]:
     value = _value(record, columns["prompt"])
-    if isinstance(value, (list, dict)):
-        return conversation(cast("object", value), "user")
+    if is_conversation(value):
+        return conversation(value, "user")
     more = _text(record, columns, "input", required=False)
     asked = _as_text(value, columns["prompt"])
     parts = [part for part in (asked, more) if part.strip()]
@@ -77,8 +84,8 @@ def _asked(record: Record, columns: Mapping[str, str]) -> list[Message]:
 
 
 def _answered(value: object, column: str) -> list[Message]:
-    if isinstance(value, (list, dict)):
-        return conversation(cast("object", value), "assistant")
+    if is_conversation(value):
+        return conversation(value, "assistant")
     text = _as_text(value, column)
     if not text.strip():
         raise BadRow("dataset.row_no_answer", f"The answer in “{column}” is empty.")

@@ -1,8 +1,9 @@
 """Open a data file by what it holds and what its name says."""
 
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from core.data.encoding import Encoding, encoding_of
 from core.data.read_json import read_json
@@ -84,7 +85,7 @@ def _items(path: Path, kind: str, encoding: Encoding, meter: Meter) -> Iterator[
     try:
         with encoding.open(path) as file:
             for item in _reader(file, kind):
-                meter.read_bytes = file.buffer.tell()
+                meter.read_bytes = cast("BufferedReader", file.buffer).tell()
                 yield item
     except UnicodeError as err:
         raise DatasetError(

@@ -148,6 +148,8 @@ def _array(cursor: Cursor) -> Iterator[Item]:
             message = "A comma is missing before this row."
             item = BadRecord(line=line, code="dataset.row_syntax", message=message)
         yield item
+        if isinstance(item, BadRecord) and not cursor.skip_space():
+            return  # the file's end is what is wrong, and was told
         needs_comma = whole
     yield BadRecord(
         line=cursor.line,

@@ -26,6 +26,15 @@ class BadRow(Exception):
         self.code = code
 
 
+def is_conversation(value: object) -> bool:
+    """Return whether `value` is a turn, or a list that begins with one."""
+    first = value
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        first = items[0] if items else None
+    return isinstance(first, dict) and ("role" in first or "from" in first)
+
+
 def conversation(value: object, first: Role) -> list[Message]:
     """Return the turns of a list of ``{role, content}`` or ``{from, value}``."""
     if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
