@@ -12,6 +12,7 @@ from app.setup.data_view import FORMAT_NAMES, DataView, FileLine, RoleChoice
 from app.setup.problem_list import ProblemTable
 from app.setup.token_view import TokenView
 from app.setup.viewmodel import SetupViewModel
+from app.widgets.badge import Badge
 from app.widgets.buttons import GhostButton, IconButton, SecondaryButton
 from app.widgets.card import Card
 from app.widgets.fields import Choice, LabeledSlider, Segmented
@@ -33,13 +34,12 @@ class FilesCard(Card):
         self._roles: tuple[RoleChoice, ...] = ()
         self._columns: tuple[str, ...] = ()
         more = SecondaryButton(
-            "Add files", icon="plus", tip="Learn from more files as well.", compact=True
+            "Add files", icon="plus", tip="Learn from more files as well."
         )
         more.clicked.connect(ask_files)
         starter = GhostButton(
             "Use the starter data",
             tip="Learn from the chats that come with Tunesmith instead.",
-            compact=True,
         )
         starter.clicked.connect(model.use_starter_data)
         self.header.addWidget(starter)
@@ -118,20 +118,22 @@ class FoundCard(Card):
             "Read again",
             icon="refresh",
             tip="Read the files again and look at every row.",
-            compact=True,
         )
         again.clicked.connect(model.check_data_again)
         self.header.addWidget(again)
-        self.headline = Notice()
+        self.verdict = Badge()
+        self.headline = Text("", "strong", wrap=True)
+        self.headline_detail = Text("", "muted", wrap=True)
         self.figures = KeyValueTable(columns=2)
         self.histogram = Histogram(name="Rows by length in tokens")
         self.cut = Text("", "muted", wrap=True)
-        self.keep = SecondaryButton("", tip="Set the sequence length so.", compact=True)
+        self.keep = SecondaryButton("", tip="Set the sequence length so.")
         self.keep.clicked.connect(self._on_keep)
         self.notes = Text("", "muted", wrap=True)
         self.hint = Text("", "muted", wrap=True)
         self._offered = 0
-        for part in (self.headline, self.figures, self.histogram):
+        self.body.addLayout(row(self.verdict, grow(self.headline), spacing=12))
+        for part in (self.headline_detail, self.figures, self.histogram):
             self.add(part)
         self.body.addLayout(row(grow(self.cut), self.keep, spacing=12))
         self.add(self.notes)
@@ -140,10 +142,10 @@ class FoundCard(Card):
     def render_view(self, view: DataView) -> None:
         """Show the findings of `view`."""
         self.setVisible(bool(view.headline))
-        if view.headline:
-            self.headline.show_notice(
-                view.headline_tone, view.headline, view.headline_detail
-            )
+        self.verdict.show_text(view.headline_badge, view.headline_tone)
+        self.headline.setText(view.headline)
+        self.headline_detail.setText(view.headline_detail)
+        self.headline_detail.setVisible(bool(view.headline_detail))
         self.figures.show_rows(view.figures)
         self.histogram.setVisible(view.bars is not None)
         if view.bars is not None:

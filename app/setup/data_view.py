@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,11 @@ FORMAT_NAMES: Final[dict[DataFormat, str]] = {
     "alpaca": "Alpaca (instruction, input, output)",
     "prompt-completion": "Prompt and completion",
     "text": "Plain text",
+}
+_BADGES: Final[dict[Tone, str]] = {
+    "good": "Ready",
+    "warn": "Needs a word",
+    "bad": "Cannot be used",
 }
 # Which roles a person may map to columns, per format; the first are needed.
 ROLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
@@ -96,6 +102,7 @@ class DataView:
     eval_fraction: float
     held_out_text: str
     headline: str
+    headline_badge: str
     headline_tone: Tone
     headline_detail: str
     figures: tuple[tuple[str, str, str], ...]
@@ -137,10 +144,11 @@ def present_data(plan: Plan, state: DataState, *, has_model: bool) -> DataView:
         eval_fraction=plan.data.eval_fraction,
         held_out_text=_held_out(plan, report),
         headline=headline,
+        headline_badge=_BADGES.get(tone, ""),
         headline_tone=tone,
         headline_detail=detail,
         figures=_figures(report),
-        bars=report.bars if report else None,
+        bars=_bars(plan, report),
         cut=_cut(plan, report),
         problems=report.problems if report else (),
         problems_title=_problems_title(report),
@@ -287,6 +295,19 @@ def _cut(plan: Plan, report: DataReport | None) -> Cut | None:
     return Cut(
         seq_len=seq_len, text=text, offer=f"{keeps:,} keeps 99 %", offered_len=keeps
     )
+
+
+def _bars(plan: Plan, report: DataReport | None) -> Bars | None:
+    """Return the histogram, with empty room up to the cut where that is not far."""
+    bars = report.bars if report else None
+    if bars is None:
+        return None
+    width = bars.edges[-1] - bars.edges[-2]
+    empty = math.ceil((plan.train.seq_len - bars.edges[-1]) / width)
+    if not 0 < empty <= 2 * len(bars.counts):
+        return bars
+    more = tuple(bars.edges[-1] + width * (at + 1) for at in range(empty))
+    return Bars(edges=(*bars.edges, *more), counts=(*bars.counts, *[0] * empty))
 
 
 def _problems_title(report: DataReport | None) -> str:

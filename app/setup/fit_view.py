@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-from core.models.shape import ModelShape
-
 from app.setup.settings_view import value_text
 from app.setup.state import Failure, FitState
 from app.setup.words import METHOD_NAMES, TRAINABLE, verdict_words
 from core.estimate.answer import Components, MemoryEstimate
 from core.hardware.budget import DeviceBudget
+from core.models.shape import ModelShape
 from core.plan.fields import BY_KEY
 from core.plan.plan import MethodKind, Plan
 from core.units import bytes_text
@@ -98,6 +97,7 @@ class FitView:
     sliders: tuple[SliderValue, ...]
     effective_text: str
     can_make_fit: bool
+    make_fit_text: str
     make_fit_tip: str
     offer_title: str
     offer: tuple[ChangeLine, ...] | None
@@ -131,6 +131,7 @@ def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitVie
         sliders=_sliders(plan, shape),
         effective_text=_effective(plan),
         can_make_fit=estimate is not None,
+        make_fit_text="How far can it go" if _fits(estimate) else "Make it fit",
         make_fit_tip=_make_fit_tip(estimate),
         offer_title=_offer_title(state),
         offer=_offer(state),
@@ -242,11 +243,17 @@ def _effective(plan: Plan) -> str:
     )
 
 
+def _fits(estimate: MemoryEstimate | None) -> bool:
+    return estimate is not None and estimate.fits
+
+
 def _make_fit_tip(estimate: MemoryEstimate | None) -> str:
     if estimate is None:
         return "Choose a model first."
     if estimate.fits:
-        return "It fits already; this shows what would give it more room or speed."
+        return (
+            "It fits. Show the longest sequence and the largest batch that would too."
+        )
     return (
         "Show the smallest changes that make it fit. Nothing changes until you apply."
     )
@@ -257,7 +264,7 @@ def _offer_title(state: FitState) -> str:
         return ""
     if not state.offer.changes:
         if state.offer.estimate.fits:
-            return "It fits as it is; there is nothing to change."
+            return "It fits as it is"
         return "No change of these settings makes this model fit."
     if not state.offer.estimate.fits:
         return "These changes help most, but are not enough."
@@ -287,9 +294,9 @@ def _offer_limits(state: FitState) -> str:
     offer = state.offer
     parts: list[str] = []
     if offer.max_seq_len:
-        parts.append(f"Longest sequence that fits then: {offer.max_seq_len:,} tokens.")
+        parts.append(f"The longest sequence that fits: {offer.max_seq_len:,} tokens.")
     if offer.max_batch:
-        parts.append(f"Largest batch: {offer.max_batch:,}.")
+        parts.append(f"The largest batch: {offer.max_batch:,}.")
     return " ".join(parts)
 
 

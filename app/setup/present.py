@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -398,6 +399,7 @@ def _facts(state: SetupState) -> tuple[tuple[str, str, str], ...]:
             f"{plan.data.eval_fraction * 100:g} %",
             _what("data.eval_fraction"),
         ),
+        *_length(state),
         (
             "Step",
             (
@@ -412,6 +414,28 @@ def _facts(state: SetupState) -> tuple[tuple[str, str, str], ...]:
     if changed:
         rows.append(("Changed", ", ".join(_changed(plan, key) for key in changed), ""))
     return tuple(rows)
+
+
+def _length(state: SetupState) -> list[tuple[str, str, str]]:
+    steps = step_count(state)
+    if steps is None:
+        return []
+    return [("Steps", f"{steps:,}", "Optimiser steps over the whole run.")]
+
+
+def step_count(state: SetupState) -> int | None:
+    """Return the optimiser steps of the whole run; None until the rows are counted."""
+    train, report = state.plan.train, state.data.report
+    if train.max_steps:
+        return train.max_steps
+    if report is None or report.train_rows is None or state.data.is_stale:
+        return None
+    if report.format == "text":
+        return None  # rows of text are laid end to end and split, so rows say little
+    # As the engine's schedule counts: every epoch ends with a step of its own.
+    micro_batches = math.ceil(report.train_rows / train.batch_size)
+    per_epoch = max(1, math.ceil(micro_batches / train.gradient_accumulation))
+    return max(1, math.ceil(per_epoch * train.epochs))
 
 
 def _what(key: str) -> str:

@@ -171,6 +171,7 @@ class FitStep(PageBody):
         self.empty.setText(view.empty_text)
         self.empty.setVisible(bool(view.empty_text))
         self.make_fit.setEnabled(view.can_make_fit)
+        self.make_fit.setText(view.make_fit_text)
         self.make_fit.set_tip(view.make_fit_tip)
         self.offer.render_view(view)
         for at, slider in enumerate(view.sliders):

@@ -53,7 +53,7 @@ class StartStep(PageBody):
         self.add(STRETCH)
 
     def _run_card(self) -> Card:
-        card = Card("This run")
+        card = Card("Ready to train")
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the run")
         self.name.setToolTip(plain_tip(BY_KEY["name"].explanation.what))

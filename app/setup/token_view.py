@@ -6,13 +6,14 @@ from itertools import groupby
 from typing import Final
 
 from PySide6.QtCore import QEvent
-from PySide6.QtGui import QTextCharFormat, QTextCursor, QTextOption
+from PySide6.QtGui import QResizeEvent, QTextCharFormat, QTextCursor, QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QWidget
 
 from app import theme
 from app.widgets.text import break_long_runs
 
 _MOST_CHARACTERS: Final = 60_000
+_PADDING: Final = 14
 
 
 class TokenView(QPlainTextEdit):
@@ -28,7 +29,6 @@ class TokenView(QPlainTextEdit):
         self.setUndoRedoEnabled(False)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setFont(theme.monospace())
-        self.setFixedHeight(theme.px(280))
         self._tokens: tuple[tuple[str, bool], ...] = ()
 
     def show_tokens(self, tokens: tuple[tuple[str, bool], ...]) -> None:
@@ -57,6 +57,20 @@ class TokenView(QPlainTextEdit):
                 )
                 break
         self.moveCursor(QTextCursor.MoveOperation.Start)
+        self._fit_height()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Be as tall as the text at this width, up to a limit."""
+        super().resizeEvent(event)
+        self._fit_height()
+
+    def _fit_height(self) -> None:
+        # A plain-text document measures its height in lines, not in pixels.
+        lines = self.document().size().height()
+        needed = round(lines * self.fontMetrics().lineSpacing()) + 2 * _PADDING
+        tall = min(max(needed, theme.px(96)), theme.px(340))
+        if tall != self.height():
+            self.setFixedHeight(tall)
 
 
 def _dress(*, is_trained: bool) -> QTextCharFormat:

@@ -83,7 +83,7 @@ def test_an_offer_says_what_each_change_saves() -> None:
     assert "Batch size: 8 → 2" == view.offer[0].text
     assert "saves 1.00 GiB" == view.offer[0].saves
     assert "This change makes it fit" == view.offer_title
-    assert "Longest sequence that fits then: 4,096 tokens. Largest batch: 4." == (
+    assert "The longest sequence that fits: 4,096 tokens. The largest batch: 4." == (
         view.offer_limits
     )
 

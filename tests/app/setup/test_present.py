@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.setup.present import all_problems, present, step_of
+from app.setup.present import all_problems, present, step_count, step_of
 from app.setup.state import STEPS, DataState, FitState, ModelState, SetupState, Work
 from core.plan.fields import FIELDS, with_value
 from core.plan.plan import Plan
@@ -163,6 +163,28 @@ def test_the_summary_names_each_choice(tmp_path: Path) -> None:
         x.value for x in view.summary
     ]
     assert "100 rows · 9,000 tokens" == view.summary[1].detail
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        ({}, 12),
+        ({"train.epochs": 2.0}, 24),
+        ({"train.epochs": 0.01}, 1),
+        ({"train.max_steps": 60}, 60),
+        ({"train.batch_size": 4, "train.gradient_accumulation": 4}, 6),
+    ],
+)
+def test_the_steps_of_the_run_are_counted(
+    tmp_path: Path, settings: dict[str, Any], steps: int
+) -> None:
+    """Ninety rows, batches of eight: twelve steps; a limit drives out the epochs."""
+    state = ready(tmp_path)
+    plan = state.plan
+    for key, value in settings.items():
+        plan = with_value(plan, key, value)
+
+    assert steps == step_count(replace(state, plan=plan))
 
 
 def test_the_name_is_suggested(tmp_path: Path) -> None:
