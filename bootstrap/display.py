@@ -1,4 +1,4 @@
-"""Whether a window could be opened here.
+"""Whether a window could be opened here, and by which of Qt's platforms.
 
 Qt aborts the whole process when it finds no display, so the question is answered
 before anything imports it.
@@ -10,16 +10,22 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
+
+Platform = Literal["xcb", "wayland", "another"]
 
 
-def has_display(environ: Mapping[str, str] | None = None) -> bool:
-    """Return whether there is a display that answers."""
+def platform(environ: Mapping[str, str] | None = None) -> Platform | None:
+    """Return what a window could be drawn with, or None without a display."""
     env = os.environ if environ is None else environ
     if sys.platform in ("win32", "darwin"):
-        return True
+        return "another"
     if env.get("QT_QPA_PLATFORM"):  # somebody chose: offscreen, vnc, eglfs
-        return True
-    return _wayland_answers(env) or _x_answers(env)
+        return "another"
+    # With both, Qt falls back from Wayland to X11, so X11 is enough.
+    if _x_answers(env):
+        return "xcb"
+    return "wayland" if _wayland_answers(env) else None
 
 
 def _wayland_answers(env: Mapping[str, str]) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from bootstrap import display
 from bootstrap.child import clean_environ
-from bootstrap.display import has_display
 from bootstrap.environment import ROOT, Environment
-from bootstrap.ready import Wanted, ensure
+from bootstrap.ready import Need, Wanted, ensure
 from bootstrap.say import DONE, FAILED, INTERRUPTED, SetupError, say
 
 _CHECKS: Final = (
@@ -28,6 +28,10 @@ def main(arguments: Sequence[str]) -> int:
     except SetupError as err:
         say(f"\n{err}\n{err.hint}")
         return err.status
+    except OSError as err:
+        say(f"\nThe set-up could not go on: {err}.")
+        say(f"Check that {ROOT} is yours to write and that its disk has room.")
+        return FAILED
     except KeyboardInterrupt:
         say("\nStopped. Start run.py again to go on from here.")
         return INTERRUPTED
@@ -54,12 +58,16 @@ def _main(arguments: list[str], environment: Environment) -> int:
 
 
 def _open(environment: Environment) -> int:
-    if has_display():
-        ensure(environment, Wanted(needs=frozenset({"offscreen", "window"})))
-        return _hand_over(environment, [])
-    ensure(environment, Wanted())
-    say("There is no display here, so no window: running `tunesmith demo` instead.")
-    return _hand_over(environment, ["demo"])
+    drawn_with = display.platform()
+    if drawn_with is None:
+        ensure(environment, Wanted())
+        say("There is no display here, so no window: running `tunesmith demo` instead.")
+        return _hand_over(environment, ["demo"])
+    needs: set[Need] = {"offscreen"}
+    if drawn_with != "another":
+        needs.add(drawn_with)
+    ensure(environment, Wanted(needs=frozenset(needs)))
+    return _hand_over(environment, [])
 
 
 def _hand_over(environment: Environment, arguments: list[str]) -> int:

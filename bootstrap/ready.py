@@ -4,13 +4,15 @@ What a set-up needs is imported only when there is one to do.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from bootstrap import lock, project
 from bootstrap.environment import Environment, read_record
 from bootstrap.project import Project
 
-Need = Literal["python", "offscreen", "window"]
+Need = Literal["python", "offscreen", "xcb", "wayland"]
+"""Kinds of system packages: for environments, for Qt at all, for X11, for Wayland."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +46,18 @@ def ensure(environment: Environment, wanted: Wanted) -> None:
                 from bootstrap.install import Setup
 
                 Setup(environment, asked, wanted, descriptor).run()
-    elif wanted.needs:
+    elif any(not _mark(environment, need).exists() for need in wanted.needs):
         from bootstrap import system_packages
 
         missing = system_packages.look(environment_must_be_made=False)
         system_packages.ensure(wanted.needs, missing)
+        for need in wanted.needs:
+            _mark(environment, need).touch()
+
+
+def _mark(environment: Environment, need: Need) -> Path:
+    """Return the file that says that nothing of `need` is missing: looking costs."""
+    return environment.folder / f"found-{need}"
 
 
 def is_ready(environment: Environment, asked: Project, wanted: Wanted) -> bool:

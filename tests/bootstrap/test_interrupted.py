@@ -76,7 +76,8 @@ def checkout(tmp_path: Path) -> Checkout:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     write_wheels(wheels)
-    write_checkout(tmp_path / "checkout")
+    folder = tmp_path / "my Büro checkout"  # people's folders have such names
+    write_checkout(folder)
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -85,7 +86,7 @@ def checkout(tmp_path: Path) -> Checkout:
         "PIP_FIND_LINKS": str(wheels),
         "https_proxy": "http://127.0.0.1:9",  # nobody is there: offline at once
     }
-    return Checkout(tmp_path / "checkout", environ)
+    return Checkout(folder, environ)
 
 
 def assert_whole(checkout: Checkout) -> None:

@@ -33,15 +33,26 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     return recorder
 
 
+@pytest.mark.parametrize(
+    ("platform", "needs"),
+    [
+        ("xcb", {"offscreen", "xcb"}),
+        ("wayland", {"offscreen", "wayland"}),
+        ("another", {"offscreen"}),
+    ],
+)
 def test_with_a_display_the_window_opens(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    needs: set[str],
 ) -> None:
-    """No arguments and a display: the window, with all that Qt needs."""
-    monkeypatch.setattr(entry, "has_display", lambda: True)
+    """No arguments and a display: the window, with all that Qt needs to draw there."""
+    monkeypatch.setattr(entry.display, "platform", lambda: platform)
 
     assert entry.main([]) == 0
     assert recorder.handed_over == [[]]
-    assert recorder.wanted[0].needs == {"offscreen", "window"}
+    assert recorder.wanted[0].needs == needs
 
 
 def test_without_a_display_the_demo_runs_and_says_so(
@@ -50,7 +61,7 @@ def test_without_a_display_the_demo_runs_and_says_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """No arguments and no display: the demo, announced on stderr alone."""
-    monkeypatch.setattr(entry, "has_display", lambda: False)
+    monkeypatch.setattr(entry.display, "platform", lambda: None)
 
     assert entry.main([]) == 0
     assert recorder.handed_over == [["demo"]]
@@ -129,6 +140,22 @@ def test_an_error_is_words_and_a_status(
     assert "Make room." in err
     assert "Traceback" not in err
     assert out == ""
+
+
+def test_a_disk_error_is_words_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that cannot be written is told, with the folder's name."""
+
+    def ensure(environment: Environment, wanted: Wanted) -> None:
+        raise PermissionError(13, "Permission denied", "/somewhere/.venv.lock")
+
+    monkeypatch.setattr(entry, "ensure", ensure)
+
+    assert entry.main(["setup"]) == 1
+    err = capsys.readouterr().err
+    assert "/somewhere/.venv.lock" in err
+    assert str(entry.ROOT) in err
 
 
 def test_an_interruption_is_no_traceback(

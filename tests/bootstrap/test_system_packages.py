@@ -95,7 +95,7 @@ def test_root_installs_after_an_update(
     """As root the lists are updated first, then everything missing is installed."""
     monkeypatch.setattr(system_packages, "_as_root", list[str])
 
-    ensure(frozenset({"window"}), Missing(python=False, parts=(CURSOR,)))
+    ensure(frozenset({"xcb"}), Missing(python=False, parts=(CURSOR,)))
 
     assert debian == [
         ["apt-get", "update"],
@@ -109,7 +109,7 @@ def test_sudo_without_password_installs(
     """With password-less sudo the same happens through sudo, never waiting for one."""
     monkeypatch.setattr(system_packages, "_as_root", lambda: ["sudo", "-n"])
 
-    ensure(frozenset({"window"}), Missing(python=False, parts=(CURSOR,)))
+    ensure(frozenset({"xcb"}), Missing(python=False, parts=(CURSOR,)))
 
     assert [command[:2] for command in debian] == [["sudo", "-n"], ["sudo", "-n"]]
 
@@ -121,7 +121,7 @@ def test_anybody_else_is_given_the_command(
     monkeypatch.setattr(system_packages, "_as_root", lambda: None)
 
     with pytest.raises(SetupError) as caught:
-        ensure(frozenset({"window"}), Missing(python=False, parts=(CURSOR,)))
+        ensure(frozenset({"xcb"}), Missing(python=False, parts=(CURSOR,)))
 
     assert caught.value.status == 2
     assert "libxcb-cursor0" in caught.value.hint
@@ -146,6 +146,6 @@ def test_an_unknown_distribution_is_told_the_libraries(
     monkeypatch.setattr(system_packages, "_os_release", lambda: "ID=gentoo")
 
     with pytest.raises(SetupError, match="libxcb-cursor") as caught:
-        ensure(frozenset({"window"}), Missing(python=False, parts=(CURSOR,)))
+        ensure(frozenset({"xcb"}), Missing(python=False, parts=(CURSOR,)))
 
     assert caught.value.status == 2
