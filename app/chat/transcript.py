@@ -19,7 +19,7 @@ class Speaker:
     """Who answers in a column; `adapter_id` is empty for the base."""
 
     key: str
-    """``base``, or the adapter's id: what tells columns apart."""
+    """``base`` and the base's id, or the adapter's id: what tells columns apart."""
     name: str
     adapter_id: str = ""
     path: str = ""

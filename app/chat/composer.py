@@ -1,0 +1,118 @@
+"""Where the prompt is written: Enter sends, Shift+Enter begins a line."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetrics, QKeyEvent
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
+
+from app import theme
+from app.chat.views import ChatView
+from app.widgets.buttons import PrimaryButton, SecondaryButton
+from app.widgets.layout import row
+from app.widgets.text import plain_tip
+
+_MOST_LINES = 8
+
+
+class PromptField(QPlainTextEdit):
+    """Grows with its text up to eight lines.
+
+    Signals:
+        submitted (): Enter was pressed.
+    """
+
+    submitted = Signal()
+
+    def __init__(self, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Prompt")
+        self.setPlaceholderText("Ask all of them at once")
+        self.setToolTip(plain_tip("Enter sends, Shift+Enter begins a new line."))
+        self.setTabChangesFocus(True)
+        self.textChanged.connect(self._fit)
+        self._fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Send on Enter; anything else is text."""
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.submitted.emit()
+            return
+        super().keyPressEvent(event)
+
+    def sizeHint(self) -> QSize:
+        """Return the height its lines need."""
+        return QSize(400, self.height())
+
+    def _fit(self) -> None:
+        line = QFontMetrics(self.font()).lineSpacing()
+        lines = min(max(int(self.document().size().height()), 1), _MOST_LINES)
+        self.setFixedHeight(lines * line + 20)
+
+
+class Composer(QWidget):
+    """The field, and what sends, stops or repeats.
+
+    Signals:
+        sent (str): the person wants this asked; `clear` if it was taken.
+        stopped (): no more words.
+        redo_wanted (): the last prompt again.
+        edit_wanted (): the last prompt back into the field.
+    """
+
+    sent = Signal(str)
+    stopped = Signal()
+    redo_wanted = Signal()
+    edit_wanted = Signal()
+
+    def __init__(self, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.field = PromptField()
+        self.field.submitted.connect(self._on_send)
+        self.send = PrimaryButton("Send", tip="Sends the prompt (Enter).", icon="send")
+        self.send.clicked.connect(self._on_send)
+        self.stop = SecondaryButton(
+            "Stop", tip="Ends the answers; what was said stands (Esc).", icon="stop"
+        )
+        self.stop.clicked.connect(self.stopped)
+        self.redo = SecondaryButton(
+            "Again",
+            tip="Answers the last prompt again with the settings of now.",
+            icon="refresh",
+        )
+        self.redo.clicked.connect(self.redo_wanted)
+        self.edit = SecondaryButton(
+            "Edit", tip="Takes the last prompt back to be changed.", icon="edit"
+        )
+        self.edit.clicked.connect(self.edit_wanted)
+        line = row(spacing=8)
+        line.addWidget(self.field, 1)
+        for button in (self.edit, self.redo, self.stop, self.send):
+            line.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
+        line.setContentsMargins(32, 8, 24, 16)
+        self.setLayout(line)
+        self.setMinimumHeight(theme.px(56))
+
+    def render_view(self, view: ChatView) -> None:
+        """Offer what can be done now."""
+        self.send.setVisible(not view.is_answering)
+        self.send.setEnabled(view.can_send)
+        self.send.set_tip(view.send_tip)
+        self.stop.setVisible(view.is_answering)
+        has_turns = bool(view.turns) and not view.is_answering
+        self.redo.setVisible(has_turns)
+        self.redo.setEnabled(view.can_redo)
+        self.edit.setVisible(has_turns)
+        self.edit.setEnabled(view.can_redo)
+
+    def put_back(self, prompt: str) -> None:
+        """Put `prompt` into the field, to be edited; what stood there is kept below."""
+        rest = self.field.toPlainText().strip()
+        self.field.setPlainText(f"{prompt}\n{rest}" if rest else prompt)
+        self.field.setFocus()
+
+    @Slot()
+    def _on_send(self) -> None:
+        if self.send.isEnabled() and self.field.toPlainText().strip():
+            self.sent.emit(self.field.toPlainText())
