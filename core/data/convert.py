@@ -62,7 +62,7 @@ def _turns(record: Record, columns: Mapping[str, str]) -> list[Message]:
     if system.strip():
         turns.append(Message(role="system", content=whole(system)))
     if "messages" in columns:
-        turns += conversation(_value(record, columns["messages"]), "user")
+        turns += conversation(_value(record, columns["messages"]))
     turns += _history(record.values.get(columns.get("history", "")))
     if "prompt" in columns:
         turns += _asked(record, columns)
@@ -74,7 +74,7 @@ def _turns(record: Record, columns: Mapping[str, str]) -> list[Message]:
 def _asked(record: Record, columns: Mapping[str, str]) -> list[Message]:
     value = _value(record, columns["prompt"])
     if is_conversation(value):
-        return conversation(value, "user")
+        return conversation(value)
     more = _text(record, columns, "input", required=False)
     asked = _as_text(value, columns["prompt"])
     parts = [part for part in (asked, more) if part.strip()]
@@ -85,7 +85,7 @@ def _asked(record: Record, columns: Mapping[str, str]) -> list[Message]:
 
 def _answered(value: object, column: str) -> list[Message]:
     if is_conversation(value):
-        return conversation(value, "assistant")
+        return conversation(value)
     text = _as_text(value, column)
     if not text.strip():
         raise BadRow("dataset.row_no_answer", f"The answer in “{column}” is empty.")

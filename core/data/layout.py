@@ -145,9 +145,8 @@ def _chat_column(records: Sequence[Record], columns: Sequence[str]) -> str:
     # A conversation under another name, as people do: {"dialog_turns": [{…}]}.
     for name in columns:
         held = [record.values.get(name) for record in records]
-        if name.casefold() not in {"chosen", "rejected", "tools"} and any(
-            _turns(value) for value in held
-        ):
+        other_use = name.casefold() in {*_PROMPTS, *_COMPLETIONS, "rejected", "tools"}
+        if not other_use and any(_turns(value) for value in held):
             return name
     return named if named and not any(_pair(columns)) else ""
 

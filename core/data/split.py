@@ -7,7 +7,7 @@ side wherever it stands in the file, and copies of a row never stand on both sid
 import hashlib
 from collections.abc import Sequence
 
-from core.data.rows import Row, Text
+from core.data.rows import Chat, Row, Text
 
 
 def split(
@@ -32,7 +32,7 @@ def held_out(prints: Sequence[int], eval_fraction: float, seed: int) -> set[int]
         return set()
     wanted = max(1, round(eval_fraction * len(prints)))
     held: set[int] = set()
-    drawn = sorted(groups, key=lambda mark: _digest(f"{seed}:{mark}"))
+    drawn = sorted(groups, key=lambda mark: _digest([f"{seed}:{mark}"]))
     drawn.pop()  # one group is always learnt from
     for numbers in (groups[mark] for mark in drawn):
         if len(held) + len(numbers) <= wanted:
@@ -43,36 +43,34 @@ def held_out(prints: Sequence[int], eval_fraction: float, seed: int) -> set[int]
 
 def fingerprint(row: Row) -> int:
     """Return a number that rows share if they say the same, but for case and blanks."""
-    return _digest(normalised(whole_text(row)))
+    return _digest(normalised(_words(row)))
 
 
 def exact_fingerprint(row: Row) -> int:
     """Return a number that rows share if they are the same to the letter."""
-    return _digest(whole_text(row))
+    return _digest(_words(row))
 
 
 def prompt_fingerprint(row: Row) -> int:
     """Return a number that chats share if they ask the same, whatever the answer."""
+    words = _words(row)
+    return _digest(normalised(words[:-1] if isinstance(row, Chat) else words))
+
+
+def normalised(words: Sequence[str]) -> list[str]:
+    """Return `words` without differences of case and blanks."""
+    return [" ".join(text.casefold().split()) for text in words]
+
+
+def _words(row: Row) -> list[str]:
+    """Return all a row says, roles included; the last answer comes last."""
     if isinstance(row, Text):
-        return fingerprint(row)
-    asked = "\0".join(f"{turn.role}\0{turn.content}" for turn in row.messages[:-1])
-    return _digest(normalised(asked))
+        return [row.text]
+    turns = [part for turn in row.messages for part in (turn.role, turn.content)]
+    return [row.tools, *turns]
 
 
-def whole_text(row: Row) -> str:
-    """Return all words of a row, roles included."""
-    if isinstance(row, Text):
-        return row.text
-    turns = "\0".join(f"{turn.role}\0{turn.content}" for turn in row.messages)
-    return f"{row.tools}\0{turns}"
-
-
-def normalised(text: str) -> str:
-    """Return `text` without differences of case and blanks."""
-    return " ".join(text.casefold().split())
-
-
-def _digest(text: str) -> int:
+def _digest(words: Sequence[str]) -> int:
     # Eight bytes: two of a million rows meet by chance once in 37 million data sets.
-    content = text.encode("utf-8", "surrogatepass")
+    content = "\0".join(words).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big")

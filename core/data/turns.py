@@ -35,14 +35,12 @@ def is_conversation(value: object) -> bool:
     return isinstance(first, dict) and ("role" in first or "from" in first)
 
 
-def conversation(value: object, first: Role) -> list[Message]:
+def conversation(value: object) -> list[Message]:
     """Return the turns of a list of ``{role, content}`` or ``{from, value}``."""
     if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
         value = _parsed(value)
     if isinstance(value, dict):
         value = [cast("object", value)]
-    if isinstance(value, str):
-        return [Message(role=first, content=whole(value))]
     if not isinstance(value, list):
         raise BadRow("dataset.row_wrong_type", "The conversation is no list of turns.")
     items = cast("list[object]", value)
