@@ -133,7 +133,8 @@ class JsonLines:
     def lines(self) -> Iterator[str]:
         """Give each line the child says, until it ends."""
         pipe = cast("IO[str]", self._process.stdout)
-        yield from pipe
+        with pipe:
+            yield from pipe
         self._process.wait()
         self._drain.join(timeout=5.0)
 
@@ -152,8 +153,9 @@ class JsonLines:
 
     def _keep_noise(self) -> None:
         pipe = cast("IO[str]", self._process.stderr)
-        for line in pipe:
-            self._noise = (self._noise + line)[-_TAIL_CHARS:]
+        with pipe:
+            for line in pipe:
+                self._noise = (self._noise + line)[-_TAIL_CHARS:]
 
 
 class Task:
@@ -179,14 +181,18 @@ class Task:
             TunesmithError: The work failed, was cancelled, or the child died.
         """
         answered = False
+        told: TunesmithError | None = None
         for line in self._child.lines():
             event = _event(line)
             if event is None:
                 continue
             if event.get("kind") == "error":
-                raise _told(event)
+                told = _told(event)  # raised once the child has ended and is reaped
+                continue
             answered = answered or event.get("kind") == "result"
             yield event
+        if told is not None:
+            raise told
         if not answered:
             raise self._died()
 
