@@ -212,12 +212,12 @@ class PreviewCard(Card):
         self.back.clicked.connect(lambda: model.preview_row(self._row - 1))
         self.forth = IconButton("right", name="Next row")
         self.forth.clicked.connect(lambda: model.preview_row(self._row + 1))
-        self.title_text = Text("", "muted")
-        self.header.addWidget(self.title_text)
+        self.title_text = Text("", "muted", wrap=True)
         self.header.addWidget(self.back)
         self.header.addWidget(self.forth)
         self.failure = Notice()
         self.tokens = TokenView()
+        self.add(self.title_text)
         self.add(
             Text(
                 "Underlined: what is learnt. Grey: what is only read.",

@@ -181,7 +181,8 @@ def _format_text(plan: Plan, report: DataReport | None) -> str:
     if report is None or not report.format:
         return ""
     known = {str(key): name for key, name in FORMAT_NAMES.items()}
-    name = known.get(report.format, report.format)
+    several = report.format.split(" + ")  # one for each kind of file
+    name = " and ".join(known.get(part, part) for part in several)
     how = "Read as" if plan.data.format != "auto" else "Recognised:"
     pairs = ", ".join(
         f"{role} from “{column}”" for role, column in report.mapped.items()
@@ -193,6 +194,8 @@ def _roles(plan: Plan, report: DataReport | None) -> tuple[RoleChoice, ...]:
     if report is None or not report.columns:
         return ()
     chosen = plan.data.format if plan.data.format != "auto" else report.format
+    if " + " in chosen:
+        return ()  # files of several formats share no columns; choose one format first
     roles = ROLES.get(chosen, ROLES["prompt-completion"])
     used = {**report.mapped, **plan.data.columns}
     return tuple(

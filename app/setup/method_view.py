@@ -111,7 +111,7 @@ def _recommendation(state: FitState) -> str:
             if not state.estimates
             else ""
         )
-    return f"{METHOD_NAMES[state.recommended]} suits this. {state.recommended_why}"
+    return state.recommended_why
 
 
 def _card(kind: MethodKind, plan: Plan, state: FitState) -> MethodCard:

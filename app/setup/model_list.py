@@ -82,7 +82,7 @@ class _Painter(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         del option, index
-        return QSize(320, theme.px(48) + 20)
+        return QSize(320, theme.px(52) + 22)
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: Index
@@ -94,9 +94,7 @@ class _Painter(QStyledItemDelegate):
         box = QRectF(rect).adjusted(1.5, 2.5, -1.5, -2.5)
         self._paint_ground(painter, box, card, state)
         left = self._paint_badges(painter, box, card)
-        self._paint_words(
-            painter, box.adjusted(16, 0, left - box.right() - 12, 0), card
-        )
+        self._paint_words(painter, box.adjusted(16, 0, -16, 0), left, card)
         painter.restore()
 
     def helpEvent(
@@ -138,12 +136,15 @@ class _Painter(QStyledItemDelegate):
         painter.setPen(pen)
         painter.drawRoundedRect(box, theme.RADIUS_CARD, theme.RADIUS_CARD)
 
-    def _paint_words(self, painter: QPainter, box: QRectF, card: ModelCard) -> None:
+    def _paint_words(
+        self, painter: QPainter, box: QRectF, badges_left: float, card: ModelCard
+    ) -> None:
         tokens = theme.current()
         middle = box.center().y()
         usable = not card.problem
-        upper = QRectF(box.left(), middle - theme.px(22), box.width(), theme.px(22))
-        lower = QRectF(box.left(), middle + 1, box.width(), theme.px(20))
+        beside = badges_left - box.left() - 12
+        upper = QRectF(box.left(), middle - theme.px(24), beside, theme.px(22))
+        lower = QRectF(box.left(), middle + 3, box.width(), theme.px(20))
         _line(painter, upper, card.name, tokens.text if usable else tokens.muted, 600)
         detail = " · ".join(part for part in (card.detail, card.where) if part)
         _line(painter, lower, card.problem or detail, tokens.muted, 400)
@@ -174,11 +175,11 @@ def _badge_places(
     """Return where each badge stands, at the row's right end."""
     metrics = QFontMetricsF(theme.font("caption", weight=600))
     height = metrics.height() + 8
-    right = box.right() - 14
+    right = box.right() - 12
     places: list[tuple[QRectF, FitBadge]] = []
     for badge in reversed(badges):
         width = metrics.horizontalAdvance(badge.text) + theme.px(14) + 18
-        top = box.center().y() - height / 2
+        top = box.center().y() - theme.px(13) - height / 2
         places.append((QRectF(right - width, top, width, height), badge))
         right -= width + 6
     return places

@@ -162,6 +162,12 @@ def facts_line(item: ModelFacts) -> str:
     return joined(parameters, context, item.licence)
 
 
+def short_facts(item: ModelFacts) -> str:
+    """Return size and licence, for where there is little room."""
+    parameters = f"{count_text(item.parameters)} parameters" if item.parameters else ""
+    return joined(parameters, item.licence)
+
+
 def _where(item: ModelFacts) -> str:
     if item.local:
         return joined("On this computer", bytes_text(item.disk) if item.disk else "")

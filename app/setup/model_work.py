@@ -53,6 +53,7 @@ class ModelWork(QObject):
         self._ports = ports
         self._since = QElapsedTimer()
         self._unpacks = False
+        self._had: float | None = None  # what an earlier download had fetched already
         self._priced_for: tuple[object, ...] = ()
         self._listing = self._asker(self._on_listed, self._on_list_failed)
         self._pricing = self._asker(self._on_priced, self._on_unpriced)
@@ -122,7 +123,7 @@ class ModelWork(QObject):
         chosen = self.state.chosen
         if chosen is None or self._fetching.is_busy:
             return
-        self._since.start()
+        self._had = None
         if chosen.source == "starter":
             work = Work(what=f"Unpacking {chosen.name}")
             request = {"home": str(self._ports.places.home)}
@@ -239,7 +240,10 @@ class ModelWork(QObject):
         if work is None:
             return
         done, total = float(event.get("done") or 0), event.get("total")
-        elapsed_s = self._since.elapsed() / 1000
+        if self._had is None:
+            self._had = done
+            self._since.start()
+        fetched, elapsed_s = done - self._had, self._since.elapsed() / 1000
         self._set(
             work=Work(
                 what=work.what,
@@ -247,7 +251,7 @@ class ModelWork(QObject):
                 total=float(total) if total else None,
                 unit=str(event.get("unit") or work.unit),
                 # The mean since the start: steadier than the last second's.
-                per_s=done / elapsed_s if done and elapsed_s > 1 else None,
+                per_s=fetched / elapsed_s if fetched and elapsed_s > 1 else None,
             )
         )
 

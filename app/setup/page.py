@@ -57,7 +57,7 @@ class SetupPage(Page):
             self.start_step,
         ):  # fmt: skip
             self._stack.addWidget(step)
-        self.summary = SummaryCard("This run", width=264)
+        self.summary = SummaryCard("This run", width=248)
         self.summary.requested.connect(self._on_summary)
         self.back = SecondaryButton(
             "Back", tip="The step before. Alt+Left", icon="left"

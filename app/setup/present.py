@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from app.setup.data_view import DataView, present_data
 from app.setup.fit_view import FitView, present_fit
 from app.setup.method_view import MethodView, present_method
-from app.setup.model_view import ModelView, facts_line, present_models
+from app.setup.model_view import ModelView, present_models, short_facts
 from app.setup.presets import preset_of
 from app.setup.settings_view import value_text
 from app.setup.state import STEPS, Failure, SetupState, Step
@@ -264,7 +264,7 @@ def _model_item(state: SetupState) -> SummaryItem:
         step="model",
         label="Model",
         value=chosen.name,
-        detail=facts_line(chosen),
+        detail=short_facts(chosen),
         badge=badge,
         tone=tone,
     )
@@ -311,12 +311,11 @@ def _fit_item(state: SetupState) -> SummaryItem:
         return SummaryItem(step="fit", label="Memory", value="Not known yet")
     words, tone = verdict_words(estimate)
     free = estimate.available
-    where = state.fit.judged
     return SummaryItem(
         step="fit",
         label="Memory",
         value=bytes_text(estimate.process),
-        detail=f"{bytes_text(free)} free on {where.name}" if free and where else "",
+        detail=f"of {bytes_text(free)} free" if free else "",
         badge=words.capitalize(),
         tone=tone,
     )

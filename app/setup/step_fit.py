@@ -99,7 +99,8 @@ class FitStep(PageBody):
         card.add(self.empty)
         card.add(self.bar)
         card.add(self.reason)
-        card.body.addLayout(row(self.make_fit, STRETCH, self.compare))
+        card.body.addLayout(row(self.make_fit, STRETCH))
+        card.add(self.compare)
         return card
 
     def _slider_card(self) -> Card:

@@ -128,7 +128,7 @@ def test_methods_are_priced_and_one_recommended() -> None:
     assert ["2.00 GiB", "2.00 GiB"] == [card.memory for card in view.cards]
     assert ["fits", "tight"] == [card.verdict for card in view.cards]
     assert [False, True] == [card.is_recommended for card in view.cards]
-    assert "QLoRA suits this. It leaves 7.00 GiB." == view.recommendation
+    assert "It leaves 7.00 GiB." == view.recommendation
 
 
 def test_a_preset_is_shown_as_chosen() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAccessible, QDropEvent
 from PySide6.QtWidgets import (
@@ -23,9 +22,6 @@ from app.setup.state import STEPS
 from app.widgets.fields import Choice, NumberField
 from core.plan.plan import Plan
 from tests.app.setup.conftest import Maker
-
-# The offscreen platform says so of every window that is laid out anew.
-pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
 
 def shown(qtbot: QtBot, make_model: Maker) -> SetupPage:
