@@ -54,6 +54,11 @@ class CrashReporter(QObject):
         sys.excepthook = self._on_main
         threading.excepthook = self._on_thread
 
+    def uninstall(self) -> None:
+        """Give the last words back: the window is gone."""
+        sys.excepthook = sys.__excepthook__
+        threading.excepthook = threading.__excepthook__
+
     def report(self, err: BaseException) -> str:
         """Log `err` and return the report."""
         text = masked("".join(traceback.format_exception(err)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QThreadPool, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
 from app import theme
@@ -10,6 +10,8 @@ from app.compose import PAGES, compose
 from app.crash import CrashReporter, start_log
 from app.main_window import MainWindow
 from core.places import Places
+
+_PATIENCE_MS = 1500
 
 
 class Session(QObject):
@@ -46,6 +48,10 @@ class Session(QObject):
         """End the threads and let the engines run on by themselves."""
         self.services.pulse.end()
         self.services.launcher.let_go()
+        pool = QThreadPool.globalInstance()
+        pool.clear()  # questions nobody waits for any more
+        pool.waitForDone(_PATIENCE_MS)
+        self._crashes.uninstall()
 
     @Slot()
     def restyle(self) -> None:

@@ -49,6 +49,8 @@ def _open(here: Places) -> int:
 
     session = Session(app, here)
     instance.raise_requested.connect(session.window.rise)
+    # Not left to Qt, which waits for any stray window, a tooltip say, to close too.
+    session.window.closed.connect(app.quit)
     session.show()
     QTimer.singleShot(0, session.start)
     status = app.exec()

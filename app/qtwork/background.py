@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -46,7 +47,8 @@ class _Call(QRunnable):
             answer = self._function()
         except Exception as err:  # noqa: BLE001 - thread boundary: tell, never vanish
             error = as_error(err)
-        self._relay.done.emit(self._generation, answer, error)
+        with contextlib.suppress(RuntimeError):  # the asker went with the application
+            self._relay.done.emit(self._generation, answer, error)
 
 
 class Background(QObject):

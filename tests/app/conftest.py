@@ -1,0 +1,57 @@
+"""What every window test stands on: no screen, no leaks, a home of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QThread, QThreadPool
+from PySide6.QtWidgets import QApplication
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep every test out of the person's folders."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("TUNESMITH_HOME", str(home))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("TUNESMITH_DEVICE", raising=False)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that leaves a thread running or a window open."""
+    started: list[QThread] = []
+    start = QThread.start
+
+    def recorded(self: QThread, *arguments: Any) -> None:
+        started.append(self)
+        start(self, *arguments)
+
+    monkeypatch.setattr(QThread, "start", recorded)
+    windows = _windows()
+    yield
+    QThreadPool.globalInstance().waitForDone()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert [] == [thread for thread in started if _runs(thread)]
+    assert windows >= _windows()
+
+
+def _runs(thread: QThread) -> bool:
+    try:
+        return thread.isRunning()
+    except RuntimeError:  # its C++ half is gone, so it ended
+        return False
+
+
+def _windows() -> set[int]:
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        return set()
+    return {id(w) for w in app.topLevelWidgets() if w.isVisible()}
