@@ -11,6 +11,7 @@ from typing import Literal
 from core import durable
 from core.hardware.budget import can_drive
 from core.hardware.gpu import Gpu, gpus
+from core.hardware.installation import SetUpProblem, set_up_problems
 from core.hardware.machine import Machine, machine
 from core.hardware.torch_build import TorchBuild, driver_runs, torch_build
 from core.places import Places
@@ -81,9 +82,12 @@ def examine(places: Places) -> Report:
     found = gpus()
     build = torch_build()
     disk = _disk(places)
+    told = set_up_problems()
     problems = (
         *_torch_problems(build),
-        *_gpu_problems(build, found),
+        *_set_up_problems(told),
+        # The set-up knows why it took this torch; one reason for a card is enough.
+        *(() if _about_cards(told) else _gpu_problems(build, found)),
         *_package_problems(_installed),
         *_disk_problems(disk),
         *_memory_problems(facts),
@@ -118,6 +122,17 @@ def _torch_problems(build: TorchBuild | None) -> Iterator[DoctorProblem]:
         )
 
 
+def _about_cards(told: tuple[SetUpProblem, ...]) -> bool:
+    return any(problem.code.startswith(("gpu.", "torch.")) for problem in told)
+
+
+def _set_up_problems(told: tuple[SetUpProblem, ...]) -> Iterator[DoctorProblem]:
+    for problem in told:
+        yield DoctorProblem(
+            code=problem.code, message=problem.message, hint=problem.hint
+        )
+
+
 def _gpu_problems(
     build: TorchBuild | None, found: tuple[Gpu, ...]
 ) -> Iterator[DoctorProblem]:
@@ -138,7 +153,7 @@ def _gpu_problems(
                 code="torch.cpu_build",
                 message=f"{gpu.name} is here, but torch {build.version} is a build"
                 " without CUDA, so the card stays idle.",
-                hint="Run “python3 run.py” again; it installs the CUDA build.",
+                hint="Run “python3 run.py setup”; it installs the CUDA build.",
             )
         else:
             yield _old_driver(build, gpu)
@@ -160,7 +175,7 @@ def _old_driver(build: TorchBuild, gpu: Gpu) -> DoctorProblem:
         code="gpu.driver_old",
         message=f"The driver {gpu.driver} of {gpu.name} runs CUDA up to {gpu.cuda};"
         f" torch {build.version} was built for CUDA {build.cuda}.",
-        hint="Update the NVIDIA driver, or run “python3 run.py” again for a build that"
+        hint="Update the NVIDIA driver, or run “python3 run.py setup” for a build that"
         " fits this driver. Until then training uses the processor.",
     )
 
@@ -170,7 +185,7 @@ def _package_problems(installed: Callable[[str], str]) -> Iterator[DoctorProblem
         yield DoctorProblem(
             code="bitsandbytes.missing",
             message="bitsandbytes is not installed, so QLoRA is not possible.",
-            hint="Run “python3 run.py” again, or train with LoRA.",
+            hint="Run “python3 run.py setup”, or train with LoRA.",
         )
     if installed("kernels"):
         yield DoctorProblem(
