@@ -7,7 +7,6 @@ stops break-outs but not endless loops; size, output and time are bounded here.
 import json
 import threading
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,15 @@ PLAIN = (
     "{{ m['content'] }}\n{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
+# Some templates write today's date. Were it the real one, a run resumed tomorrow would
+# see other tokens than it began with. A macro hides transformers' function of that name.
+_DATE = (
+    "{%- macro strftime_now(form) -%}{{ form | replace('%Y', '2026')"
+    " | replace('%m', '01') | replace('%d', '01') | replace('%b', 'Jan')"
+    " | replace('%B', 'January') | replace('%A', 'Thursday') | replace('%a', 'Thu')"
+    " | replace('%H', '12') | replace('%M', '00') | replace('%S', '00')"
+    " | replace('%y', '26') }}{%- endmacro -%}"
+)
 
 
 class ModelTokenizer:
@@ -48,6 +56,7 @@ class ModelTokenizer:
         """The transformers tokenizer, its chat template set; save this one."""
         self.note = note
         """A sentence if the template is not the model's own, else empty."""
+        self._dated = _DATE if "strftime_now" in hf.chat_template else ""
         self._backend = hf.backend_tokenizer
         self._backend.no_truncation()
         self._backend.no_padding()
@@ -88,9 +97,7 @@ class ModelTokenizer:
                 tools=_tool_list(tools) if self.renders_tools else None,
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
-                # Some templates write today's date. Were it the real one, a run resumed
-                # tomorrow would see other tokens than it began with.
-                strftime_now=_fixed_date,
+                chat_template=self._dated + self.hf.chat_template,
             )
         except _REFUSALS as err:
             raise TemplateRefusedError(str(err) or type(err).__name__) from err
@@ -111,10 +118,6 @@ class ModelTokenizer:
 
     def name_of(self, token: int) -> str:
         return str(self.hf.convert_ids_to_tokens(token))
-
-
-def _fixed_date(form: str) -> str:
-    return datetime(2026, 1, 1).strftime(form)  # noqa: DTZ001 - a day, nowhere
 
 
 def _tool_list(tools: str) -> list[Any] | None:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.data.doctor import check
 from core.data.load import no_files
 from core.data.preview import preview
-from core.engine.tokenizer import ModelTokenizer, open_tokenizer
 from core.errors import ModelError
 from core.plan.codec import from_tree
 from core.plan.plan import DataChoice, Training
 from core.wire import known_fields, to_json
+
+if TYPE_CHECKING:
+    from core.engine.tokenizer import ModelTokenizer
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -88,10 +90,13 @@ def _choice(request: Mapping[str, Any]) -> DataChoice:
     return choice
 
 
-def _tokenizer(request: Mapping[str, Any]) -> ModelTokenizer | None:
+def _tokenizer(request: Mapping[str, Any]) -> "ModelTokenizer | None":
     path = request.get("model_path")
     if not path:
         return None
+    # Only now: transformers takes a second to load, and a check may do without a model.
+    from core.engine.tokenizer import open_tokenizer
+
     return open_tokenizer(Path(str(path)), template=str(request.get("template") or ""))
 
 
