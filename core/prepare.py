@@ -18,8 +18,8 @@ from core.estimate.answer import MemoryEstimate
 from core.estimate.memory import estimate
 from core.hardware.budget import DeviceBudget, device_budget
 from core.models.facts import ModelFacts
-from core.models.find import find_model
-from core.models.shape import ModelShape, shape_of
+from core.models.find import find_model, shape_of
+from core.models.shape import ModelShape
 from core.places import Places
 from core.plan.fields import with_value
 from core.plan.plan import DataChoice, Method, ModelChoice, Plan, Training
@@ -150,7 +150,7 @@ def demo_plan(places: Places, steps: int = 0) -> Plan:
             epochs=1000.0,
             batch_size=4,
             gradient_accumulation=1,
-            seq_len=256,
+            seq_len=96,  # the longest row of the starter data has 93 tokens
             learning_rate=1e-3,
             warmup_ratio=0.05,
             gradient_checkpointing=False,

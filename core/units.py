@@ -65,7 +65,9 @@ def count_text(count: float) -> str:
         if abs(count) >= 0.9995 * factor:
             value = count / factor
             return f"{value:.{_decimals(abs(value))}f}{unit}"
-    return f"{count:g}"
+    if count == round(count):
+        return f"{count:.0f}"
+    return f"{count:.{_decimals(abs(count))}f}"
 
 
 def _decimals(value: float) -> int:

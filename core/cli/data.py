@@ -78,6 +78,9 @@ def _check_text(found: dict[str, Any]) -> str:
     ):
         if found.get(key):
             lines.append(f"{found[key]} {words}")
+    if found.get("set_aside"):
+        lines.append(f"{found['set_aside']} rows are set aside")
+    lines += [str(note) for note in found.get("notes") or []]
     problems: list[dict[str, Any]] = found.get("problems") or []
     lines += [
         f"line {problem.get('line')}: {problem.get('message')}"

@@ -11,8 +11,8 @@ from core.estimate.advice import Fit, fit_plan
 from core.estimate.answer import MemoryEstimate
 from core.estimate.memory import estimate, estimates
 from core.hardware.budget import DeviceBudget, device_budget
-from core.models.find import find_model
-from core.models.shape import ModelShape, shape_of
+from core.models.find import find_model, shape_of
+from core.models.shape import ModelShape
 from core.plan.codec import field_named, to_tree
 from core.plan.fields import with_value
 from core.plan.plan import Plan

@@ -191,7 +191,9 @@ class _Grower:
             "show one row as the model sees it, and which tokens are trained on",
         )  # fmt: skip
         preview.add_argument("files", nargs=1, metavar="FILE")
-        preview.add_argument("--row", type=int, default=1, metavar="K", help="from 1")
+        preview.add_argument(
+            "--row", type=int, default=0, metavar="K", help="counted from 0"
+        )
         preview.add_argument("--train-on", choices=("answers", "everything"))
         for parser in (check, preview):
             parser.add_argument("--model", metavar="M", help=_MODEL_HELP)

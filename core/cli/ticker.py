@@ -34,6 +34,7 @@ class Ticker:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._phase = ""
+        self._entered: set[str] = set()
         self._trained: tuple[float, int] | None = None
         """Unix seconds and step when this stretch began to train."""
 
@@ -63,9 +64,10 @@ class Ticker:
                 return
 
     def _enter(self, phase: str) -> None:
-        # evaluations in between would otherwise repeat "Training" ten times
-        if phase != self._phase and not (self._trained and phase != "Saving"):
+        # training and measuring take turns; each is announced once
+        if phase not in self._entered:
             self._console.note(f"{phase} …")
+        self._entered.add(phase)
         self._phase = phase
 
     def _measure(self, event: Metrics, state: RunState) -> None:

@@ -134,11 +134,12 @@ class Choir:
 
     def _died(self) -> WorkFailed:
         noise = self._child.noise.strip().splitlines()
-        last = f" Its last words were: {noise[-1].strip()}" if noise else ""
         return WorkFailed(
             "chat.died",
-            f"The chat process ended unexpectedly.{last}",
-            hint="It may have run out of memory. Close other programs and try again.",
+            "The chat process ended unexpectedly.",
+            hint=f"Its last words were: {noise[-1].strip()}"
+            if noise
+            else "It may have run out of memory. Close other programs and try again.",
         )
 
 
