@@ -30,7 +30,9 @@ def likely_cause(failure: Failed | None, *, peak_memory: int | None = None) -> s
         return f"The plan needs more memory than the device had free.{used}"
     if code == "train.nan":
         return "The steps were too large for the number format: the weights blew up."
-    if code.startswith("disk"):
+    if code == "gpu.lost":
+        return "The driver reset the card, or it was asleep or overheated."
+    if code.startswith("disk.full"):
         return "The disk that holds Tunesmith's folder is full."
     if code.startswith("dataset"):
         return "A row of the data cannot be used as the plan asks."

@@ -15,19 +15,20 @@ from app.qtwork.in_order import InOrder
 from app.qtwork.navigator import Navigator
 from app.qtwork.supervisor import RunSupervisor
 from app.training.history import predicted_memory
+from app.training.log_reader import LogReader
 from app.training.present import RunFacts, RunView, present
 from app.training.series import RunTracker, Snapshot
 from core.errors import TunesmithError, WorkFailed
 from core.places import Places
 from core.plan.plan import Plan
 from core.runs.folder import Order, RunFolder, RunStatus, Status, find_run
+from core.runs.state import RunState
 from core.runs.trash import delete_run, restore_run
 
 _PAINT_MS: Final = 66  # a person sees no more than 15 pictures a second
 _LOG_MS: Final = 1000
 _START_LOOK_MS: Final = 250
 _START_MS: Final = 20_000
-_LOG_BYTES: Final = 256 * 1024
 
 
 class Launcher(Protocol):
@@ -72,6 +73,7 @@ class RunViewModel(QObject):
         self._supervisor: RunSupervisor | None = None
         self._leaving: list[RunSupervisor] = []
         self._rested_as: RunStatus | None = None
+        self._order_when_training: tuple[Order, float] | None = None
         self._since_start = QElapsedTimer()
         self._log = LogReader()
         self._timer = QTimer(self)
@@ -120,6 +122,7 @@ class RunViewModel(QObject):
         self._start_timer.stop()
         self._timer.stop()
         self._rested_as = None
+        self._order_when_training = None
         if self._supervisor is not None:
             self._leaving.append(self._supervisor)
             self._supervisor.request_end()
@@ -230,7 +233,17 @@ class RunViewModel(QObject):
     def _on_published(self, snapshot: Snapshot) -> None:
         if self.sender() is self._supervisor:
             self._snapshot = snapshot
+            self._give_waiting_order(snapshot.state)
             self._schedule()
+
+    def _give_waiting_order(self, state: RunState) -> None:
+        if self._order_when_training is None:
+            return
+        order, since = self._order_when_training
+        # a resumed engine begins with another phase, so this "train" is its own
+        if state.phase == "train" and (state.last or 0.0) >= since:
+            self._order_when_training = None
+            self._order(order)
 
     @Slot(object)
     def _on_status(self, status: Status) -> None:
@@ -300,8 +313,12 @@ class RunViewModel(QObject):
         self._rested_as = facts.status
         self._since_start.start()
         try:
+            # An engine that is told to stop before it has loaded leaves at once,
+            # without an adapter: so "stop" waits until it trains.
+            if order == "stop":
+                self._order_when_training = (order, time.time())
             self._launcher.start(folder, resume=True)
-            if order is not None:
+            if order == "discard":
                 folder.order(order)
         except OSError as err:
             self._on_failed(
@@ -348,31 +365,6 @@ class RunViewModel(QObject):
     def _on_log(self, text: object) -> None:
         if text:
             self.log_grew.emit(str(text))
-
-
-class LogReader:
-    """Gives what a log grew by since the last look; at first its last 256 KiB."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self._offset: int | None = None
-
-    def read(self) -> str:
-        """Return what is new."""
-        if self._path is None:
-            return ""
-        try:
-            with self._path.open("rb") as file:
-                size = file.seek(0, 2)
-                start = self._offset
-                if start is None or start > size or size - start > _LOG_BYTES:
-                    start = max(0, size - _LOG_BYTES)
-                file.seek(start)
-                block = file.read(size - start)
-        except FileNotFoundError:
-            return ""
-        self._offset = start + len(block)
-        return block.decode("utf-8", "replace")
 
 
 def _read_run(folder: RunFolder) -> tuple[RunFolder, RunFacts]:
