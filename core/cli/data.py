@@ -1,7 +1,7 @@
 """``data check`` and ``data preview``: what a file holds, before training on it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from core.cli.request import Request
 from core.cli.starter import ensure_starter, follow_task
@@ -80,7 +80,7 @@ def _check_text(found: dict[str, Any]) -> str:
             lines.append(f"{found[key]} {words}")
     if found.get("set_aside"):
         lines.append(f"{found['set_aside']} rows are set aside")
-    lines += [str(note) for note in found.get("notes") or []]
+    lines += cast("list[str]", found.get("notes") or [])
     problems: list[dict[str, Any]] = found.get("problems") or []
     lines += [
         f"line {problem.get('line')}: {problem.get('message')}"
