@@ -47,6 +47,7 @@ class DataWork(QObject):
         self.state = DataState()
         self._wanted: dict[str, Any] | None = None
         self._asked: dict[str, Any] | None = None
+        self._goes_again = False
         self._row = 0
         self._since = QElapsedTimer()
         self._settle = QTimer(self)
@@ -90,6 +91,7 @@ class DataWork(QObject):
     def cancel(self) -> None:
         """End the check that runs; the last report stays, marked as old."""
         self._settle.stop()
+        self._goes_again = False
         self._checking.cancel()
 
     def show_row(self, row: int) -> None:
@@ -101,6 +103,7 @@ class DataWork(QObject):
     def shut_down(self) -> None:
         """End every child that runs."""
         self._settle.stop()
+        self._goes_again = False
         self._wanted = self._asked = None
         self._checking.shut_down()
         self._previewing.shut_down()
@@ -110,10 +113,12 @@ class DataWork(QObject):
         self._settle.stop()
         if self._wanted is None or not self._wanted["files"]:
             return
-        if self._wanted == self._asked:
+        if self._wanted == self._asked:  # changed and changed back
+            self._set(is_stale=self._checking.is_busy)
             return
         if self._checking.is_busy:
-            self._checking.cancel()  # `_on_check_over` begins the newer one
+            self._goes_again = True  # `_on_check_over` begins the newer one
+            self._checking.cancel()
             return
         self._asked = self._wanted
         self._since.start()
@@ -123,6 +128,7 @@ class DataWork(QObject):
 
     def _stop(self) -> None:
         self._settle.stop()
+        self._goes_again = False
         self._asked = self._preview_asked = None
         self._checking.cancel()
         self._previewing.cancel()
@@ -169,13 +175,15 @@ class DataWork(QObject):
     def _on_check_failed(self, err: TunesmithError) -> None:
         if err.code == "cancelled":
             self._asked = None
-            self._set(work=None, is_stale=True)
+            if not self._goes_again:
+                self._set(work=None, is_stale=True)
             return
         self._set(report=None, failure=Failure.of(err), work=None, is_stale=False)
 
     @Slot()
     def _on_check_over(self) -> None:
-        if self._wanted is not None and self._asked not in (None, self._wanted):
+        if self._goes_again:
+            self._goes_again = False
             self._go()
 
     @Slot(object)

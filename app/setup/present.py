@@ -185,6 +185,8 @@ def _data_problems(state: SetupState) -> list[Problem]:
     if data.failure is not None:
         return [_error("data.files", data.failure.message)]
     report = data.report
+    if data.work is not None:
+        return [_warning("data.files", "The data is still being read.")]
     if report is None or data.is_stale:
         return []
     if report.usable == 0:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from PySide6.QtCore import QSignalBlocker
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QWidget
 
+from app import theme
 from app.setup.fit_view import BarRow, ChangeLine, FitView, SliderValue
 from app.setup.viewmodel import SetupViewModel
 from app.widgets.badge import Badge
@@ -20,6 +23,8 @@ from app.widgets.notice import Action, Notice
 from app.widgets.page import PageBody
 from app.widgets.tables import KeyValueTable
 from app.widgets.text import Text, plain_tip
+
+_TWO_COLUMNS: Final = 620  # below this many pixels two sliders crowd each other
 
 
 class OfferCard(Card):
@@ -70,6 +75,7 @@ class FitStep(PageBody):
         self._model = model
         self._shown: FitView | None = None
         self.sliders: dict[str, LabeledSlider] = {}
+        self._columns = 1
         self.failure = Notice()
         self.offer = OfferCard(model)
         self.add(self.failure)
@@ -175,8 +181,8 @@ class FitStep(PageBody):
         self.make_fit.setText(view.make_fit_text)
         self.make_fit.set_tip(view.make_fit_tip)
         self.offer.render_view(view)
-        for at, slider in enumerate(view.sliders):
-            self._render_slider(at, slider)
+        for slider in view.sliders:
+            self._render_slider(slider)
         self.effective.setText(view.effective_text)
         self._render_rest(view)
 
@@ -189,7 +195,19 @@ class FitStep(PageBody):
                 "bad", view.failure.message, view.failure.hint, actions=(again,)
             )
 
-    def _render_slider(self, at: int, shown: SliderValue) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Stand the sliders side by side where there is room, else one below another."""
+        super().resizeEvent(event)
+        columns = 2 if self.viewport().width() >= theme.px(_TWO_COLUMNS) else 1
+        if columns != self._columns:
+            self._columns = columns
+            self._place_sliders()
+
+    def _place_sliders(self) -> None:
+        for at, slider in enumerate(self.sliders.values()):
+            self._slider_grid.addWidget(slider, *divmod(at, self._columns))
+
+    def _render_slider(self, shown: SliderValue) -> None:
         if shown.key not in self.sliders:
             made = LabeledSlider(
                 shown.label,
@@ -200,7 +218,7 @@ class FitStep(PageBody):
             )
             made.edited.connect(self._setter(shown.key))
             self.sliders[shown.key] = made
-            self._slider_grid.addWidget(made, at // 2, at % 2)
+            self._place_sliders()
         slider = self.sliders[shown.key]
         slider.set_stops(shown.stops)
         if slider.value != shown.value:

@@ -13,7 +13,7 @@ from app import theme
 from app.widgets.text import break_long_runs
 
 _MOST_CHARACTERS: Final = 60_000
-_PADDING: Final = 14
+_PADDING: Final = 20
 
 
 class TokenView(QPlainTextEdit):
