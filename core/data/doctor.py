@@ -4,6 +4,7 @@ Rows are looked at one by one and let go, so that a file of any size is examined
 little memory; what stays of a row is three fingerprints and a length.
 """
 
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,9 @@ from core.data.examples import without_loss
 from core.data.lengths import Histogram, TokenFigures, figures, histogram, keeps
 from core.data.load import OpenData, format_name, no_files, open_data
 from core.data.rows import Chat, Row, RowProblem
-from core.data.split import (
-    exact_fingerprint,
-    fingerprint,
-    held_out,
-    prompt_fingerprint,
-)
+from core.data.split import held_out
 from core.data.tokenizer import Tokenizer
-from core.data.twins import Mark, Twin, leaks, repeats
+from core.data.twins import Marks, Twin, exact_copies, leaks, repeats
 from core.errors import DatasetError
 from core.plan.plan import DataChoice
 
@@ -115,9 +111,9 @@ class _Visit:
         self._tell = tell
         self._files = tuple(dict.fromkeys(choice.files))
         self._opened: list[OpenData] = []
-        self._marks: list[Mark] = []
-        self._lengths: list[int] = []
-        self._chat_lengths: list[int] = []
+        self._marks = Marks()
+        self._lengths = array("Q")
+        self._chat_lengths = array("Q")
         self._truncated = 0
         self._problems: list[RowProblem] = []
         self._problem_count = self._dropped = self._set_aside = 0
@@ -152,16 +148,7 @@ class _Visit:
 
     def _add_row(self, number: int, row: Row) -> None:
         usable = self._tokenizer is None or self._measure(row, self._tokenizer)
-        self._marks.append(
-            Mark(
-                number,
-                row.line,
-                exact_fingerprint(row),
-                fingerprint(row),
-                prompt_fingerprint(row),
-                usable,
-            )
-        )
+        self._marks.add(row, file=number, is_usable=usable)
 
     def _measure(self, row: Row, tokenizer: Tokenizer) -> bool:
         """Note the row's length; False if nothing of it can be learnt."""
@@ -175,7 +162,8 @@ class _Visit:
             return False
         parts = pieces_of(whole, row, seq_len=self._seq_len)
         self._lengths.append(len(whole.tokens))
-        self._chat_lengths += [len(whole.tokens)] * isinstance(row, Chat)
+        if isinstance(row, Chat):
+            self._chat_lengths.append(len(whole.tokens))
         self._truncated += any(part.truncated for part in parts)
         if any(any(part.trained) for part in parts):
             return True
@@ -185,17 +173,16 @@ class _Visit:
 
     def report(self, seed: int) -> Report:
         """Return the report on all that was read."""
-        prints = [mark.near for mark in self._marks]
-        held = held_out(prints, self._choice.eval_fraction, seed)
-        usable = [mark.is_usable for mark in self._marks]
+        held = held_out(self._marks.near, self._choice.eval_fraction, seed)
+        usable = self._marks.usable
         twins = repeats(self._marks, self._files)
         leaked = leaks(self._marks, held, self._files)
         measured = self._tokenizer is not None
-        faulty = self._problem_count - usable.count(False)
+        faulty = self._problem_count - usable.count(0)
         return Report(
             format=format_name([data.layout for data in self._opened]),
             rows=len(self._marks) + faulty + self._set_aside,
-            usable=usable.count(True),
+            usable=usable.count(1),
             bad_rows=self._problem_count - self._dropped,
             set_aside=self._set_aside,
             problems=tuple(self._problems),
@@ -203,9 +190,9 @@ class _Visit:
             columns=_together(data.columns for data in self._opened),
             mapped=dict(self._opened[0].layout.columns),
             notes=_together(data.notes for data in self._opened),
-            train_rows=usable.count(True) - sum(usable[place] for place in held),
+            train_rows=usable.count(1) - sum(usable[place] for place in held),
             eval_rows=sum(usable[place] for place in held),
-            duplicates=len(self._marks) - len({mark.exact for mark in self._marks}),
+            duplicates=exact_copies(self._marks),
             near_duplicates=len(twins),
             duplicate_rows=tuple(twins[:_MOST_LISTED]),
             leaks=len(leaked),

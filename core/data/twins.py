@@ -1,7 +1,11 @@
 """Rows that repeat one another, and held-out rows whose answer training gives away."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from core.data.rows import Row
+from core.data.split import alike, exact_fingerprint, fingerprint, prompt_fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,54 +24,63 @@ class Twin:
     other: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What the doctor keeps of a row; positional and small, for there may be millions."""
+class Marks:
+    """What the doctor keeps of the rows: columns of numbers, for there may be millions."""
 
-    file: int
-    line: int
-    exact: int
-    near: int
-    prompt: int
-    is_usable: bool
+    def __init__(self) -> None:
+        self.files = array("H")
+        self.lines = array("Q")
+        self.exact = array("Q")
+        self.near = array("Q")
+        self.prompts = array("Q")
+        self.usable = bytearray()
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def add(self, row: Row, *, file: int, is_usable: bool) -> None:
+        """Note a row of the file of that number."""
+        self.files.append(file)
+        self.lines.append(row.line)
+        self.exact.append(exact_fingerprint(row))
+        self.near.append(fingerprint(row))
+        self.prompts.append(prompt_fingerprint(row))
+        self.usable.append(is_usable)
 
 
-def repeats(marks: Sequence[Mark], files: Sequence[str]) -> list[Twin]:
+def exact_copies(marks: Marks) -> int:
+    """Return how many rows repeat an earlier one to the letter."""
+    return sum(len(places) - 1 for places in alike(marks.exact))
+
+
+def repeats(marks: Marks, files: Sequence[str]) -> list[Twin]:
     """Return each row that says the same as an earlier one, but for case and blanks."""
-    first: dict[int, Mark] = {}
-    found: list[Twin] = []
-    for mark in marks:
-        earlier = first.setdefault(mark.near, mark)
-        if earlier is not mark:
-            found.append(_twin(mark, earlier, files))
-    return found
+    found = [(place, places[0]) for places in alike(marks.near) for place in places[1:]]
+    return _twins(found, marks, files)
 
 
-def leaks(marks: Sequence[Mark], held: set[int], files: Sequence[str]) -> list[Twin]:
+def leaks(marks: Marks, held: set[int], files: Sequence[str]) -> list[Twin]:
     """Return rows that measure nothing because their question is learnt from.
 
     These are held-out rows (`held`, places in `marks`) whose question is also among the
     training rows, and rows of a later file whose question stands in an earlier file: the
     usual pair of a training and a test file.
     """
-    trained: dict[int, Mark] = {}
-    for number, mark in enumerate(marks):
-        if number not in held:
-            trained.setdefault(mark.prompt, mark)
-    first: dict[int, Mark] = {}
-    found: list[Twin] = []
-    for number, mark in enumerate(marks):
-        earlier = first.setdefault(mark.prompt, mark)
-        learnt = trained.get(mark.prompt) if number in held else None
-        if learnt is not None:
-            found.append(_twin(mark, learnt, files))
-        elif earlier.file != mark.file:
-            found.append(_twin(mark, earlier, files))
-    return found
+    found: list[tuple[int, int]] = []
+    for places in alike(marks.prompts):
+        learnt = next((place for place in places if place not in held), None)
+        for place in places:
+            if place in held and learnt is not None:
+                found.append((place, learnt))
+            elif marks.files[place] != marks.files[places[0]]:
+                found.append((place, places[0]))
+    return _twins(found, marks, files)
 
 
-def _twin(mark: Mark, other: Mark, files: Sequence[str]) -> Twin:
-    return Twin(
-        row=Place(file=files[mark.file], line=mark.line),
-        other=Place(file=files[other.file], line=other.line),
-    )
+def _twins(
+    pairs: list[tuple[int, int]], marks: Marks, files: Sequence[str]
+) -> list[Twin]:
+    def at(place: int) -> Place:
+        return Place(file=files[marks.files[place]], line=marks.lines[place])
+
+    return [Twin(row=at(row), other=at(other)) for row, other in sorted(pairs)]
