@@ -62,7 +62,7 @@ class RunsViewModel(QObject):
         self._comparing.failed.connect(self.failed)
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer.timeout.connect(self._on_timer)
 
     def watch(self, wanted: bool) -> None:  # noqa: FBT001 - a setter
         """Read the list once a second while somebody looks at it."""
@@ -74,11 +74,8 @@ class RunsViewModel(QObject):
 
     @Slot()
     def refresh(self) -> None:
-        """Read what changed."""
-        # The history may be read by one thread at a time: a reading that runs will
-        # be followed by another look a second later.
-        if not self._reading.is_busy:
-            self._reading.ask(self._history.read)
+        """Read what changed, now or right after the reading that goes on."""
+        self._reading.ask(self._history.read)
 
     def search(self, query: str) -> None:
         """Show the runs that fit `query`."""
@@ -140,6 +137,12 @@ class RunsViewModel(QObject):
             now=time.time(),
         )
         self.changed.emit(view)
+
+    @Slot()
+    def _on_timer(self) -> None:
+        # A newer question would drop the answer of a reading that takes over a second.
+        if not self._reading.is_busy:
+            self.refresh()
 
     @Slot(object)
     def _on_read(self, answer: object) -> None:
