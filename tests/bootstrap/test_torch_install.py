@@ -64,7 +64,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Install:
         environment = Environment(folder=tmp_path / ".venv")
         return torch_install.install(
             environment,
-            Pip(python=environment.python, lock=0),
+            Pip(environment=environment, lock=0),
             choice=choose(machine),
             builds=builds,
             machine=machine,
