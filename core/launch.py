@@ -25,6 +25,7 @@ from core.errors import (
     ModelError,
     RequestError,
     TunesmithError,
+    Where,
     WorkFailed,
 )
 from core.runs.folder import RunFolder
@@ -248,4 +249,14 @@ def _told(event: TaskEvent) -> TunesmithError:
     }
     default = RequestError if event.get("status") == 2 else WorkFailed
     kind = kinds.get(code.partition(".")[0], default)
-    return kind(code, str(event.get("message", "")), hint=str(event.get("hint", "")))
+    message, hint = str(event.get("message", "")), str(event.get("hint", ""))
+    return kind(code, message, hint=hint, where=_where(event.get("where")))
+
+
+def _where(found: Any) -> Where | None:
+    if not isinstance(found, dict):
+        return None
+    told = cast("dict[str, Any]", found)
+    line = told.get("line")
+    named = str(told.get("file", ""))
+    return Where(file=named, line=line if isinstance(line, int) else None)

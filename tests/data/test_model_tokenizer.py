@@ -9,7 +9,7 @@ from core.data.encode import encode
 from core.data.rows import Chat, Message
 from core.data.tokenizer import TemplateRefusedError
 from core.engine.tokenizer import CHATML, open_tokenizer
-from core.errors import DatasetError, ModelError
+from core.errors import DatasetError, ModelError, Where
 from core.launch import Task
 from tests.data.hf_folder import MARKS, tokenizer_folder
 
@@ -162,5 +162,7 @@ def test_the_worker_without_a_model(tmp_path: Path) -> None:
     report = Task("data_check", {"files": [str(file)]}).result()
 
     assert report["tokens"] is None
-    with pytest.raises(DatasetError, match="is not there"):
-        Task("data_check", {"files": [str(tmp_path / "none")]}).result()
+    missing = str(tmp_path / "none")
+    with pytest.raises(DatasetError, match="is not there") as caught:
+        Task("data_check", {"files": [missing]}).result()
+    assert Where(file=missing) == caught.value.where
