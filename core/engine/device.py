@@ -94,7 +94,8 @@ def cpu_is_fast_at_bf16() -> bool:
     Asked of the hardware and not timed: a stopwatch under load may answer differently
     the next time, and a resumed run must compute exactly as it began.
     """
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - torch offers no public question
+    found = torch.cpu.get_capabilities()
+    return any(bool(found.get(name)) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def use_physical_cores() -> None:

@@ -16,6 +16,15 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 CHUNK_TOKENS = 1024
+# Words of a chunk's logits, 256 MiB in fp32: with a vocabulary of 256k a thousand
+# tokens would take four times that.
+CHUNK_LOGITS = 1 << 26
+_FEWEST_TOKENS = 64
+
+
+def chunk_tokens(vocabulary: int) -> int:
+    """Return how many tokens' logits exist at once for a vocabulary of this size."""
+    return max(_FEWEST_TOKENS, min(CHUNK_TOKENS, CHUNK_LOGITS // vocabulary))
 
 
 class _FrozenHeadLoss(torch.autograd.Function):
@@ -33,22 +42,21 @@ class _FrozenHeadLoss(torch.autograd.Function):
     ) -> Tensor:
         total = torch.zeros((), dtype=torch.float32, device=hidden_NH.device)
         gradient_NH = torch.empty_like(hidden_NH)
-        for start in range(0, hidden_NH.shape[0], CHUNK_TOKENS):
-            part = slice(start, start + CHUNK_TOKENS)
-            hidden_CH, targets_C = hidden_NH[part], targets_N[part]
-            logits_CV = functional.linear(hidden_CH, weight_VH, bias_V).float()
-            logits_CV, slope_CV = _shaped_with_slope(logits_CV, soft_cap, scale)
-            log_norm_C = torch.logsumexp(logits_CV, dim=-1)
-            picked_C = logits_CV.gather(1, targets_C[:, None]).squeeze(1)
-            total += (log_norm_C - picked_C).sum()
-            # d loss / d logits = softmax - one-hot, built in the logits' own memory
-            error_CV = logits_CV.sub_(log_norm_C[:, None]).exp_()
-            error_CV.scatter_add_(
-                1, targets_C[:, None], -torch.ones_like(picked_C)[:, None]
+        step = chunk_tokens(weight_VH.shape[0])
+        for start in range(0, hidden_NH.shape[0], step):
+            part = slice(start, start + step)
+            # a function of its own, so that no chunk's logits outlive the chunk
+            loss, error_CV = _loss_and_error(
+                functional.linear(hidden_NH[part], weight_VH, bias_V).float(),
+                targets_N[part],
+                soft_cap,
+                scale,
             )
-            if slope_CV is not None:
-                error_CV.mul_(slope_CV)
-            gradient_NH[part] = error_CV.to(weight_VH.dtype) @ weight_VH
+            total += loss
+            narrow_CV = error_CV.to(weight_VH.dtype)
+            del error_CV
+            gradient_NH[part] = narrow_CV @ weight_VH
+            del narrow_CV
         ctx.save_for_backward(gradient_NH)
         return total
 
@@ -59,17 +67,39 @@ class _FrozenHeadLoss(torch.autograd.Function):
         return gradient_NH, None, None, None, None, None
 
 
-def _shaped_with_slope(
-    logits_CV: Tensor, soft_cap: float, scale: float
-) -> tuple[Tensor, Tensor | None]:
-    """Return the model's final logits and d final / d raw (None where that is 1)."""
-    if scale == 1.0 and soft_cap == 0.0:
-        return logits_CV, None
-    logits_CV = logits_CV * scale
-    if soft_cap == 0.0:
-        return logits_CV, torch.full_like(logits_CV, scale)
-    bent_CV = torch.tanh(logits_CV / soft_cap)
-    return bent_CV * soft_cap, (1.0 - bent_CV**2) * scale
+def _loss_and_error(
+    logits_CV: Tensor, targets_C: Tensor, soft_cap: float, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Return the summed loss and d loss / d raw logits, in the memory of `logits_CV`.
+
+    softmax and logsumexp are written out in place: torch.logsumexp takes as much memory
+    again as the logits.
+    """
+    if scale != 1.0:
+        logits_CV.mul_(scale)
+    slope_CV = None
+    if soft_cap:
+        logits_CV.div_(soft_cap).tanh_()
+        slope_CV = logits_CV.square().neg_().add_(1.0)
+        logits_CV.mul_(soft_cap)
+    places_C1 = targets_C[:, None]
+    picked_C = logits_CV.gather(1, places_C1).squeeze(1)
+    top_C1 = logits_CV.amax(dim=-1, keepdim=True)
+    sums_C1 = logits_CV.sub_(top_C1).exp_().sum(dim=-1, keepdim=True)
+    loss = ((sums_C1.log() + top_C1).squeeze(1) - picked_C).sum()
+    # d loss / d final logits = softmax - one-hot
+    error_CV = logits_CV.div_(sums_C1)
+    error_CV.scatter_add_(1, places_C1, -torch.ones_like(sums_C1))
+    if slope_CV is not None:
+        error_CV.mul_(slope_CV)
+    return loss, error_CV.mul_(scale) if scale != 1.0 else error_CV
+
+
+def _shaped(logits: Tensor, soft_cap: float, scale: float) -> Tensor:
+    """Return the model's final logits of raw ones; differentiable."""
+    if scale != 1.0:
+        logits = logits * scale
+    return torch.tanh(logits / soft_cap) * soft_cap if soft_cap else logits
 
 
 class LossHead:
@@ -83,7 +113,7 @@ class LossHead:
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the model's logits (…, V) in fp32 for hidden states (…, H)."""
         raw = self._head(hidden).float()
-        return _shaped_with_slope(raw, self._soft_cap, self._scale)[0]
+        return _shaped(raw, self._soft_cap, self._scale)
 
     def loss_sum(self, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
         """Return the summed cross-entropy in nats; differentiable in `hidden_NH`."""
@@ -111,8 +141,9 @@ class LossHead:
 
     def _recomputed(self, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
         total = torch.zeros((), dtype=torch.float32, device=hidden_NH.device)
-        for start in range(0, hidden_NH.shape[0], CHUNK_TOKENS):
-            part = slice(start, start + CHUNK_TOKENS)
+        step = chunk_tokens(self._head.weight.shape[0])
+        for start in range(0, hidden_NH.shape[0], step):
+            part = slice(start, start + step)
             total = total + checkpoint(
                 self._chunk_loss, hidden_NH[part], targets_N[part], use_reentrant=False
             )

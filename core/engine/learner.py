@@ -61,7 +61,7 @@ class Learner:
         self._pad_id = pad_id
         self._watch = watch
         self._base = cast("Any", model.get_base_model()).base_model
-        self._head = head_of(cast("nn.Module", model.get_base_model()))
+        self._head = head_of(model.get_base_model())
         self._trainable = {
             name: weight
             for name, weight in model.named_parameters()

@@ -111,9 +111,7 @@ def _mend_config(folder: Path) -> None:
     _edit_json(folder / "config.json", remove=("_model_name_or_path",), add={})
 
 
-def _edit_json(
-    path: Path, *, remove: tuple[str, ...], add: dict[str, int]
-) -> None:
+def _edit_json(path: Path, *, remove: tuple[str, ...], add: dict[str, int]) -> None:
     found: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     kept = {key: value for key, value in found.items() if key not in remove}
     path.write_text(json.dumps({**kept, **add}, indent=2), encoding="utf-8")

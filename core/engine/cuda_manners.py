@@ -1,0 +1,177 @@
+"""What CUDA kernels allocate that the same operations on a CPU do not.
+
+A dry run executes the real training step on fake CPU tensors; inside `cuda_manners`
+attention, dropout, softmax and 4-bit products allocate as their CUDA kernels would.
+Each rule was found as a difference to measured runs and stands with its source.
+"""
+
+import math
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# bitsandbytes 0.50: up to this many rows a fused kernel multiplies in 4 bits; above it
+# the weight is dequantised first (csrc/gemm_4bit dispatch).
+_FUSED_ROWS = 1536
+_BLOCK = 64
+
+
+class _Flash(torch.autograd.Function):
+    """FlashAttention-2 (aten/native/transformers/cuda/flash_attn/flash_api.cpp)."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        batch, heads, length, dim = query.shape
+        out = query.new_empty(batch, length, heads, dim).transpose(1, 2)
+        sums = query.new_empty(batch, heads, length, dtype=torch.float32)
+        ctx.save_for_backward(query, key, value, out, sums)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:  # noqa: ARG004 - torch's
+        query, key = ctx.saved_tensors[:2]
+        batch, heads, length, dim = query.shape
+        kv_heads = key.shape[1]
+        made = [
+            query.new_empty(batch, length, count, dim).transpose(1, 2)
+            for count in (heads, kv_heads, kv_heads)
+        ]
+        rows, width = -(-length // 128) * 128, -(-dim // 32) * 32
+        scratch = [
+            query.new_empty(batch, heads, rows, dtype=torch.float32),
+            query.new_empty(batch, rows, heads, width, dtype=torch.float32),
+        ]
+        if kv_heads != heads:
+            scratch += [query.new_empty(batch, length, heads, dim) for _ in range(2)]
+        del scratch
+        return tuple(made)
+
+
+class _Efficient(torch.autograd.Function):
+    """Memory-efficient attention, the kernel of cards before Ampere."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        batch, heads, length, dim = query.shape
+        out = query.new_empty(batch, length, heads, dim).transpose(1, 2)
+        rows = -(-length // 32) * 32
+        sums = query.new_empty(batch, heads, rows, dtype=torch.float32)
+        ctx.save_for_backward(query, key, value, out, sums)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:  # noqa: ARG004 - torch's
+        query = ctx.saved_tensors[0]
+        batch, heads, length, dim = query.shape
+        made = [
+            query.new_empty(batch, length, heads, dim).transpose(1, 2) for _ in range(3)
+        ]
+        delta = query.new_empty(batch, heads, length, dtype=torch.float32)
+        del delta
+        return tuple(made)
+
+
+class _HalfSoftmax(torch.autograd.Function):
+    """``softmax(fp16, dtype=float32)``: one kernel, no 32-bit copy of the input."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        out = torch.empty(x.shape, dtype=torch.float32, device=x.device)
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:  # noqa: ARG004 - torch's
+        (grad,) = grad_outputs
+        made = torch.empty(grad.shape, dtype=torch.float16, device=grad.device)
+        scratch = torch.empty_like(grad)
+        del scratch
+        return made
+
+
+class FourBitProduct(torch.autograd.Function):
+    """bitsandbytes' MatMul4Bit with the dequantised weight as a visible tensor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, outputs: int) -> Tensor:
+        ctx.outputs, ctx.inputs = outputs, x.shape[-1]
+        rows = x.numel() // x.shape[-1]
+        weight = None if rows <= _FUSED_ROWS else _dequantised(ctx, x)
+        out = x.new_empty(*x.shape[:-1], outputs)
+        del weight
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (grad,) = grad_outputs
+        weight = _dequantised(ctx, grad)
+        return torch.matmul(grad, weight), None
+
+
+def _dequantised(ctx: Any, like: Tensor) -> Tensor:
+    scales = like.new_empty(
+        math.ceil(ctx.outputs * ctx.inputs / _BLOCK), dtype=torch.float32
+    )
+    weight = like.new_empty(ctx.outputs, ctx.inputs)
+    del scales
+    return weight
+
+
+@contextmanager
+def cuda_manners(*, has_flash: bool) -> Generator[None]:
+    """Make attention, dropout and softmax allocate as on a CUDA card."""
+    import transformers.masking_utils as masking
+
+    softmax = functional.softmax
+    autocast_on = torch.is_autocast_enabled
+
+    def attention(
+        query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any
+    ) -> Tensor:
+        if has_flash:
+            return _applied(_Flash, query, key, value)
+        copies = query.shape[1] // key.shape[1]
+        if copies > 1:
+            key = key.repeat_interleave(copies, dim=1)
+            value = value.repeat_interleave(copies, dim=1)
+        return _applied(_Efficient, query, key, value)
+
+    def dropout(
+        x: Tensor,
+        p: float = 0.5,
+        training: bool = True,  # noqa: FBT001, FBT002 - torch's signature
+        inplace: bool = False,  # noqa: FBT001, FBT002
+    ) -> Tensor:
+        if not training or p == 0.0 or inplace:
+            return x
+        return torch.ops.aten.native_dropout(x, p, True)[0]  # noqa: FBT003
+
+    def half_softmax(x: Tensor, dim: Any = None, *_: Any, **options: Any) -> Tensor:
+        if options.get("dtype") == torch.float32 and x.dtype == torch.float16:
+            return _applied(_HalfSoftmax, x)
+        return softmax(x, dim=dim, dtype=options.get("dtype"))
+
+    with ExitStack() as stack:
+        for target, name, stand_in in (
+            (functional, "scaled_dot_product_attention", attention),
+            (functional, "dropout", dropout),
+            (functional, "softmax", half_softmax),
+            # peft asks about the default device, which is a GPU in real life
+            (torch, "is_autocast_enabled", lambda *_: autocast_on("cpu")),
+            # transformers takes fake tensors for a trace and then builds a mask
+            (masking, "is_tracing", lambda *_, **__: False),
+            (masking, "find_packed_sequence_indices", lambda *_, **__: None),
+        ):
+            stack.enter_context(patch.object(target, name, stand_in))
+        yield
+
+
+def _applied(function: Any, *tensors: Tensor) -> Tensor:
+    found = function.apply(*tensors)
+    assert isinstance(found, Tensor)
+    return found

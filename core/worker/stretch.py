@@ -1,0 +1,397 @@
+"""One stretch of a run: from its plan, or its newest checkpoint, to an end or a pause."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from core.data.batches import batches
+from core.data.encode import rendered
+from core.data.examples import Examples, examples
+from core.data.rows import EncodedRow
+from core.engine import checkpoint
+from core.engine.adapter_folder import write_adapter
+from core.engine.batch import trained_tokens
+from core.engine.card import portable_base_name
+from core.engine.checkpoint import Snapshot
+from core.engine.device import Compute, DTypeName, compute_for, use_physical_cores
+from core.engine.learner import Learner
+from core.engine.load import add_adapter, load_base
+from core.engine.loop import HeldOut, Loop, Outcome, Surroundings
+from core.engine.meter import MemoryMeter
+from core.engine.optimizer import is_replaced
+from core.engine.schedule import Course, course_of
+from core.engine.standing import Standing
+from core.engine.tokenizer import ModelTokenizer, open_tokenizer
+from core.library import shelf
+from core.library.facts import AdapterFacts
+from core.models.find import find_model
+from core.models.starter import STARTER_HUB_ID, STARTER_ID
+from core.places import Places, places
+from core.plan.codec import to_tree
+from core.runs.events import (
+    Checkpoint,
+    Ended,
+    EndStatus,
+    Phase,
+    PhaseName,
+    Progress,
+    Sample,
+    Warned,
+)
+from core.runs.folder import RunFolder
+from core.worker.channel import EventLog
+from core.worker.heartbeat import Heartbeat
+from core.worker.wishes import Wishes
+
+_SAMPLE_TOKENS = 64
+_STATUS_OF: dict[Outcome, EndStatus] = {
+    "done": "done",
+    "pause": "paused",
+    "stop": "stopped",
+    "discard": "stopped",
+}
+
+
+class _Left(Exception):
+    """The run was asked to leave before its first step."""
+
+
+class Stretch:
+    """The work of one worker process on one run."""
+
+    def __init__(
+        self, run: RunFolder, *, log: EventLog, heart: Heartbeat, wishes: Wishes
+    ) -> None:
+        self._run = run
+        self._log = log
+        self._heart = heart
+        self._wishes = wishes
+        self._plan = run.plan()
+        self._facts = run.facts()
+        self._places = _places_of(run)
+
+    def work(self) -> Ended:
+        """Return the last event, which is still to be written.
+
+        Raises:
+            TunesmithError: The run failed.
+        """
+        standing = Standing()
+        try:
+            self._phase("prepare")
+            newest = checkpoint.newest_whole(self._run.checkpoints)
+            snapshot = checkpoint.load(newest) if newest else None
+            standing = snapshot.standing if snapshot else standing
+            compute = self._compute(snapshot)
+            base = self._base_folder()
+            tokenizer, rows = self._tokenized(base)
+            meter = MemoryMeter(compute)
+            learner = self._loaded(base, compute, tokenizer, meter, snapshot)
+        except _Left:
+            return self._left_early(standing)
+        loop = self._loop(learner, rows, tokenizer, meter, standing)
+        for event in loop.events():
+            self._log.write(event)
+            self._heart.at(step=loop.standing.step, steps=self._course.steps)
+        return self._finished(loop, learner, base)
+
+    # -- before the first step -----------------------------------------------
+
+    def _compute(self, snapshot: Snapshot | None) -> Compute:
+        use_physical_cores()
+        wanted: DTypeName | Literal["auto"] = self._plan.method.compute_dtype
+        if snapshot is not None:  # go on in the format the run began in
+            wanted = snapshot.facts.get("dtype", wanted)
+        compute = compute_for(wanted)
+        if compute.on_gpu:
+            self._heart.watch_gpu(compute.device.index or 0)
+        if is_replaced(self._plan.train, compute):
+            self._warn(
+                "train.optimizer_replaced",
+                f"{self._plan.train.optimizer} needs a CUDA card; AdamW with 32-bit"
+                " states is used instead.",
+            )
+        return compute
+
+    def _base_folder(self) -> Path:
+        named = str(self._facts.get("model_path") or "")
+        if named and (Path(named) / "config.json").is_file():
+            return Path(named)
+        found = find_model(self._plan.model.id, self._places)
+        assert found.path is not None
+        return found.path
+
+    def _tokenized(self, base: Path) -> tuple[ModelTokenizer, Examples]:
+        self._phase("tokenize")
+        tokenizer = open_tokenizer(base, template=self._plan.data.template)
+        if tokenizer.note:
+            self._warn("model.template_note", tokenizer.note)
+        found = examples(
+            self._plan.data,
+            tokenizer,
+            seq_len=self._plan.train.seq_len,
+            seed=self._plan.train.seed,
+            tell=lambda done, total: self._progress("tokenize", done, total, "row"),
+        )
+        if found.dropped:
+            first = found.dropped[0]
+            self._warn(
+                first.code,
+                f"{len(found.dropped)} rows are left out. Line {first.line}:"
+                f" {first.message}",
+            )
+        if found.truncated:
+            self._warn(
+                "dataset.truncated",
+                f"{found.truncated} rows are longer than"
+                f" {self._plan.train.seq_len} tokens and were cut.",
+                hint="Raise train.seq_len to keep them whole.",
+            )
+        return tokenizer, found
+
+    def _loaded(
+        self,
+        base: Path,
+        compute: Compute,
+        tokenizer: ModelTokenizer,
+        meter: MemoryMeter,
+        snapshot: Snapshot | None,
+    ) -> Learner:
+        self._leave_if_asked()
+        self._phase("load")
+        plan = self._plan
+        model = load_base(
+            base,
+            compute=compute,
+            quantization=plan.method if plan.method.kind == "qlora" else None,
+            attention=plan.train.attention,
+        )
+        public = STARTER_HUB_ID if plan.model.id == STARTER_ID else ""
+        adapted = add_adapter(
+            model,
+            plan.method,
+            seed=plan.train.seed,
+            base_name=portable_base_name(plan.model.id, public_name=public),
+        )
+        learner = Learner(
+            adapted,
+            training=plan.train,
+            compute=compute,
+            pad_id=tokenizer.pad_id,
+            watch=meter.watch,
+        )
+        if snapshot is not None:
+            learner.restore_weights(snapshot.weights)
+            learner.restore_optimizer(snapshot.optimizer)
+        self._leave_if_asked()
+        return learner
+
+    def _leave_if_asked(self) -> None:
+        if self._wishes.leaving() is not None:
+            raise _Left
+
+    def _left_early(self, standing: Standing) -> Ended:
+        asked = self._wishes.leaving()
+        if asked == "discard":
+            self._discard()
+        return self._ended("paused" if asked == "pause" else "stopped", standing)
+
+    # -- training ------------------------------------------------------------
+
+    def _loop(
+        self,
+        learner: Learner,
+        rows: Examples,
+        tokenizer: ModelTokenizer,
+        meter: MemoryMeter,
+        standing: Standing,
+    ) -> Loop:
+        training = self._plan.train
+        lengths = [len(row.ids) for row in rows.train]
+
+        def steps_of_epoch(epoch: int) -> list[list[list[EncodedRow]]]:
+            order = batches(lengths, training.batch_size, training.seed, epoch)
+            filled = [[rows.train[number] for number in batch] for batch in order]
+            size = training.gradient_accumulation
+            return [filled[at : at + size] for at in range(0, len(filled), size)]
+
+        self._course: Course = course_of(
+            training,
+            micro_batches=len(batches(lengths, training.batch_size, training.seed, 0)),
+            train_tokens=sum(lengths),
+            eval_tokens=sum(len(row.ids) for row in rows.held_out),
+        )
+        self._heart.at(step=standing.step, steps=self._course.steps)
+        sampler = _Sampler(learner, rows, tokenizer)
+        return Loop(
+            learner,
+            training=training,
+            course=self._course,
+            steps_of_epoch=steps_of_epoch,
+            held_out=_held_out(rows.held_out, training.batch_size),
+            surroundings=Surroundings(
+                wishes=self._wishes,
+                save=lambda now: self._save(learner, now),
+                sample=sampler.sample,
+                memory=meter.take,
+            ),
+            standing=standing,
+        )
+
+    def _save(self, learner: Learner, standing: Standing) -> Checkpoint:
+        folder = checkpoint.save(
+            self._run.checkpoints,
+            Snapshot(
+                standing=standing,
+                weights=learner.weights(),
+                optimizer=learner.optimizer_state(),
+                facts={"dtype": learner.compute.dtype_name},
+            ),
+        )
+        training = self._plan.train
+        is_best = standing.best_step == standing.step
+        checkpoint.prune(
+            self._run.checkpoints,
+            keep=training.keep_checkpoints,
+            best_step=standing.best_step if training.early_stopping else None,
+        )
+        self._run.done_with("save")
+        self._log.sync()
+        return Checkpoint(
+            t=time.time(),
+            step=standing.step,
+            path=folder.relative_to(self._run.path).as_posix(),
+            best=is_best,
+        )
+
+    # -- the end -------------------------------------------------------------
+
+    def _finished(self, loop: Loop, learner: Learner, base: Path) -> Ended:
+        adapter_id: str | None = None
+        if loop.outcome == "discard":
+            self._discard()
+        elif loop.outcome != "pause" and loop.standing.step > 0:
+            self._phase("save")
+            self._take_best(loop.standing, learner)
+            adapter_id = self._kept(loop.standing, learner, base)
+            self._phase("done")
+        return self._ended(_STATUS_OF[loop.outcome], loop.standing, adapter_id)
+
+    def _take_best(self, standing: Standing, learner: Learner) -> None:
+        """With early stopping the adapter is the best one, not the last one."""
+        best = self._run.checkpoints / f"step-{standing.best_step}"
+        if self._plan.train.early_stopping and checkpoint.is_whole(best):
+            learner.restore_weights(checkpoint.load(best).weights)
+
+    def _kept(self, standing: Standing, learner: Learner, base: Path) -> str:
+        facts = self._adapter_facts(standing, base)
+        folder = write_adapter(
+            learner.model, base=base, target=self._run.adapter, facts=facts
+        )
+        return shelf.add(self._places, folder, facts).adapter_id
+
+    def _adapter_facts(self, standing: Standing, base: Path) -> AdapterFacts:
+        plan, facts = self._plan, self._facts
+        predicted: dict[str, Any] = facts.get("predicted") or {}
+        is_best = plan.train.early_stopping > 0
+        return AdapterFacts(
+            name=plan.name or str(facts.get("model") or base.name),
+            base_model=plan.model.id,
+            base_revision=plan.model.revision,
+            base_path=str(base),
+            method=plan.method.kind,
+            train_loss=standing.train_loss,
+            eval_loss_before=standing.eval_loss_before,
+            eval_loss=standing.best_eval_loss if is_best else standing.eval_loss,
+            run_id=self._run.run_id,
+            data_sha256=str(facts.get("data_sha256") or ""),
+            predicted_memory=predicted.get("process"),
+            peak_memory=standing.peak_memory or None,
+            versions=facts.get("versions"),
+            plan=to_tree(plan),
+        )
+
+    def _discard(self) -> None:
+        shutil.rmtree(self._run.checkpoints, ignore_errors=True)
+        shutil.rmtree(self._run.adapter, ignore_errors=True)
+
+    def _ended(
+        self, status: EndStatus, standing: Standing, adapter_id: str | None = None
+    ) -> Ended:
+        return Ended(
+            t=time.time(),
+            status=status,
+            step=standing.step,
+            train_loss=standing.train_loss,
+            eval_loss_before=standing.eval_loss_before,
+            eval_loss=standing.eval_loss,
+            best_step=standing.best_step,
+            tokens_per_s=standing.tokens_per_s,
+            peak_memory=standing.peak_memory or None,
+            adapter_id=adapter_id,
+        )
+
+    # -- events --------------------------------------------------------------
+
+    def _phase(self, name: PhaseName) -> None:
+        self._log.write(Phase(t=time.time(), phase=name))
+
+    def _progress(self, what: str, done: int, total: int, unit: str) -> None:
+        self._log.write(
+            Progress(t=time.time(), what=what, done=done, total=total, unit=unit)
+        )
+
+    def _warn(self, code: str, message: str, *, hint: str = "") -> None:
+        self._log.write(Warned(t=time.time(), code=code, message=message, hint=hint))
+
+
+class _Sampler:
+    """Lets the model answer one held-out prompt, for the eye."""
+
+    def __init__(
+        self, learner: Learner, rows: Examples, tokenizer: ModelTokenizer
+    ) -> None:
+        self._learner = learner
+        self._tokenizer = tokenizer
+        self._chat = next(iter(rows.held_out_chats), None)
+
+    def sample(self, step: int) -> Sample | None:
+        """Return the answer at `step`; `None` where the held-out rows are no chats."""
+        if self._chat is None:
+            return None
+        turns = rendered(self._chat, self._tokenizer).turns
+        last = max(n for n, turn in enumerate(turns) if turn.role == "assistant")
+        text = self._tokenizer.render(
+            turns[:last], tools=self._chat.tools, add_generation_prompt=True
+        )
+        ids = [token.id for token in self._tokenizer.tokens(text)]
+        said = self._learner.greedy(
+            ids, ends=frozenset([self._tokenizer.eos or -1]), most=_SAMPLE_TOKENS
+        )
+        asked = [turn.content for turn in turns[:last] if turn.role == "user"]
+        return Sample(
+            t=time.time(),
+            step=step,
+            prompt=asked[-1] if asked else "",
+            text=self._tokenizer.hf.decode(said, skip_special_tokens=True),
+            expected=turns[last].content,
+        )
+
+
+def _held_out(rows: Sequence[EncodedRow], batch_size: int) -> HeldOut:
+    ordered = sorted(rows, key=lambda row: len(row.ids))  # least padding
+    return HeldOut(
+        batches=[
+            ordered[at : at + batch_size] for at in range(0, len(ordered), batch_size)
+        ],
+        trained_tokens=trained_tokens(ordered),
+    )
+
+
+def _places_of(run: RunFolder) -> Places:
+    """Return the home this run lies in, so that its adapter joins it there."""
+    if run.path.parent.name == "runs":
+        return Places(home=run.path.parent.parent).make()
+    return places().make()
