@@ -176,7 +176,7 @@ class ProblemsCard(Card):
     """Every fault by its line, and the choice to leave bad rows out."""
 
     def __init__(self, model: SetupViewModel) -> None:
-        super().__init__("Problems")
+        super().__init__("Line by line")
         self._model = model
         self.count = Text("", "muted")
         self.header.addWidget(self.count)

@@ -150,7 +150,7 @@ def present_data(plan: Plan, state: DataState, *, has_model: bool) -> DataView:
         figures=_figures(report),
         bars=_bars(plan, report),
         cut=_cut(plan, report),
-        problems=report.problems if report else (),
+        problems=(*report.problems, *report.twins) if report else (),
         problems_title=_problems_title(report),
         skips_bad=plan.data.on_bad_row == "skip",
         offers_skip=report is not None and report.bad_rows > 0,
@@ -314,11 +314,15 @@ def _bars(plan: Plan, report: DataReport | None) -> Bars | None:
 
 
 def _problems_title(report: DataReport | None) -> str:
-    if report is None or not report.problems:
+    if report is None:
         return ""
     listed = len(report.problems)
     more = f", the first {listed:,} shown" if report.problem_count > listed else ""
-    return f"{plural(report.problem_count, 'problem')}{more}"
+    faults = plural(report.problem_count, "fault") + more if listed else ""
+    repeated = plural(report.duplicates, "duplicate") if report.duplicates else ""
+    return joined(
+        faults, repeated, plural(report.leaks, "leak") if report.leaks else ""
+    )
 
 
 def _preview(preview: Preview | None) -> PreviewView | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, cast
 
 
@@ -60,6 +61,8 @@ class DataReport:
     """The sequence length that keeps 99 % of the rows whole."""
     duplicates: int = 0
     leaks: int = 0
+    twins: tuple[LineProblem, ...] = ()
+    """Where duplicates and leaks stand, in words."""
     train_rows: int | None = None
     eval_rows: int | None = None
     notes: tuple[str, ...] = ()
@@ -108,6 +111,10 @@ def report_from(found: Mapping[str, Any]) -> DataReport:
         keeps_99=_optional_count(found.get("keeps_99")),
         duplicates=_count(found.get("duplicates")),
         leaks=_count(found.get("leaks")),
+        twins=(
+            *_twins(found.get("leak_rows"), "leak", "Its question also stands in"),
+            *_twins(found.get("duplicate_rows"), "duplicate", "Repeats"),
+        ),
         train_rows=_optional_count(found.get("train_rows")),
         eval_rows=_optional_count(found.get("eval_rows")),
         notes=tuple(str(note) for note in _many(found.get("notes"))),
@@ -162,6 +169,30 @@ def _problem(item: Mapping[str, Any]) -> LineProblem:
         message=str(item.get("message", "")),
         file=str(item.get("file", "")),
     )
+
+
+def _twins(value: object, code: str, words: str) -> list[LineProblem]:
+    """Return each pair as what is said of its first row."""
+    told: list[LineProblem] = []
+    for pair in _objects(value):
+        row, other = _object(pair.get("row")), _object(pair.get("other"))
+        file = str(row.get("file", ""))
+        elsewhere = str(other.get("file", ""))
+        where = f" of {PurePath(elsewhere).name}" if elsewhere != file else ""
+        line = _optional_count(other.get("line"))
+        told.append(
+            LineProblem(
+                line=_optional_count(row.get("line")),
+                code=code,
+                message=f"{words} line {line}{where}.",
+                file=file,
+            )
+        )
+    return told
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def _figures(value: object) -> TokenFigures | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.setup.data_view import DataView, present_data
 from app.setup.report import (
+    LineProblem,
     Preview,
     PreviewToken,
     TokenFigures,
@@ -141,6 +142,9 @@ def test_a_report_is_read_with_care() -> None:
         "tokens": {"p50": 1, "p90": 2, "p99": 3, "max": 4, "total": 9},
         "histogram": {"edges": [0, 10], "counts": [1, 2]},
         "duplicates": [[1, 2]],
+        "duplicate_rows": [
+            {"row": {"file": "a", "line": 9}, "other": {"file": "/x/b.csv", "line": 2}}
+        ],
     })  # fmt: skip
 
     assert 1 == found.bad_rows
@@ -148,7 +152,21 @@ def test_a_report_is_read_with_care() -> None:
     assert TokenFigures(p50=1, p90=2, p99=3, longest=4, total=9) == found.tokens
     assert found.bars is None
     assert 1 == found.duplicates
+    assert [(9, "Repeats line 2 of b.csv.")] == [
+        (twin.line, twin.message) for twin in found.twins
+    ]
     assert 0 == report_from({}).rows
+
+
+def test_faults_and_repeats_are_listed_together() -> None:
+    """Every line worth a look stands in one table, and the title counts the kinds."""
+    fault = LineProblem(line=3, code="x", message="Bad.")
+    twin = LineProblem(line=9, code="duplicate", message="Repeats line 2.")
+    found = report(problems=(fault,), problem_count=1, twins=(twin,), duplicates=1)
+    view = shown(report=found)
+
+    assert (fault, twin) == view.problems
+    assert "1 fault · 1 duplicate" == view.problems_title
 
 
 def test_a_preview_is_read_with_care() -> None:
