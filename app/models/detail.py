@@ -77,7 +77,7 @@ class DetailCard(Card):
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(inner)
-        self.body.addWidget(self._hint)
+        self.body.addWidget(self._hint, 0, Qt.AlignmentFlag.AlignTop)
         self.body.addWidget(self._scroll, 1)
         self.foot = QVBoxLayout()
         for button in (

@@ -84,9 +84,9 @@ def _summary(listed: tuple[ModelFacts, ...] | None, free_disk: int | None) -> st
     here = [item for item in listed if item.local]
     held = sum(item.disk or 0 for item in here)
     many = "1 model" if len(here) == 1 else f"{len(here)} models"
-    words = f"{many} on this computer"
-    if here:
-        words += f", {bytes_text(held)}"
+    words = f"{many} on this computer, {bytes_text(held)}"
+    if not here:
+        words = "No model on this computer yet"
     if free_disk is not None:
         words += f"  ·  {bytes_text(free_disk)} free"
     return words

@@ -50,6 +50,7 @@ class ModelsViewModel(QObject):
         self._ports = ports
         self._trash = trash
         self._navigator = navigator
+        self._has_greeted = False
         self._failure: Failure | None = None
         self._free_disk: int | None = None
         self._budget: DeviceBudget | None = None
@@ -139,6 +140,11 @@ class ModelsViewModel(QObject):
 
     @Slot()
     def _on_list_changed(self) -> None:
+        listed = self.models.state.listed
+        if listed and not self._has_greeted:
+            self._has_greeted = True
+            if self.models.state.chosen is None:
+                self.models.resolve(listed[0].id)
         self._price()
         self._publish()
 

@@ -6,10 +6,10 @@ and takes minutes over one unbroken line of a megabyte; none of that here.
 
 from __future__ import annotations
 
-from typing import Final, overload
+from typing import Final
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QFontMetrics, QTextDocument, QTextOption
+from PySide6.QtGui import QFontMetrics, QImage, QTextDocument, QTextOption
 from PySide6.QtWidgets import (
     QFrame,
     QPlainTextEdit,
@@ -101,12 +101,16 @@ class MarkdownView(QTextBrowser):
         self.document().setMarkdown(shortened(text), features)
         self._fit_height()
 
-    @overload
-    def loadResource(self, type: int, name: QUrl) -> None: ...
-    @overload
-    def loadResource(self, type: int, name: str) -> None: ...
-    def loadResource(self, type: int, name: QUrl | str) -> None:  # noqa: A002
-        """Load nothing: a name in a model's answer must not reach disk or network."""
+    def loadResource(self, type: int, name: QUrl | str) -> object:  # noqa: A002
+        """Load nothing: a name in a model's answer must not reach disk or network.
+
+        No answer, or one that is no picture, would not do: Qt then opens the file by
+        itself. So it gets a picture of nothing.
+        """
+        del type, name
+        nothing = QImage(1, 1, QImage.Format.Format_ARGB32)
+        nothing.fill(Qt.GlobalColor.transparent)
+        return nothing
 
     def _fit_height(self) -> None:
         least = QFontMetrics(self.font()).lineSpacing()

@@ -27,6 +27,8 @@ from app.widgets.layout import STRETCH, column, row
 from app.widgets.text import Text, plain_tip
 
 _TYPING_PAUSE_MS: Final = 150
+# A style sheet's padding does not reach the field inside a spin box.
+_TEXT_MARGINS: Final = (7, 0, 0, 0)
 
 
 class SearchField(QLineEdit):
@@ -310,6 +312,7 @@ class NumberField(QSpinBox):
     ) -> None:
         super().__init__(parent)
         self.setLocale(QLocale.c())
+        self.lineEdit().setTextMargins(*_TEXT_MARGINS)
         self.setRange(least, most)
         self.setSuffix(f" {unit}" if unit else "")
         self.setAccessibleName(name)
@@ -332,6 +335,7 @@ def _number_field(decimals: int) -> QDoubleSpinBox:
     field = _Number()
     # C digits: QDoubleSpinBox would write and read "0,0002" on a German desktop.
     field.setLocale(QLocale.c())
+    field.lineEdit().setTextMargins(*_TEXT_MARGINS)
     field.setDecimals(decimals)
     field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     return field

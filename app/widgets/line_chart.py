@@ -68,6 +68,7 @@ class _Drawn:
     shown: tuple[int, float | None] = field(default=(0, None))
 
 
+_SMOOTH_POINTS: Final = 4000  # beyond, smooth edges cost more than they show
 _SYMBOLS: Final = ("o", "s", "t", "d", "+", "x", "star", "p")
 
 
@@ -192,6 +193,7 @@ class LineChart(QWidget):
             np.asarray(one.x, dtype=float),
             np.asarray(one.y, dtype=float),
             connect="finite",
+            antialias=len(one.x) <= _SMOOTH_POINTS,
             skipFiniteCheck=False,
         )
 
