@@ -130,6 +130,9 @@ def cuda_manners(*, has_flash: bool) -> Generator[None]:
     softmax = functional.softmax
     autocast_on = torch.is_autocast_enabled
 
+    def on_the_default_device(*_: Any) -> bool:
+        return autocast_on("cpu")
+
     def attention(
         query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any
     ) -> Tensor:
@@ -162,13 +165,21 @@ def cuda_manners(*, has_flash: bool) -> Generator[None]:
             (functional, "dropout", dropout),
             (functional, "softmax", half_softmax),
             # peft asks about the default device, which is a GPU in real life
-            (torch, "is_autocast_enabled", lambda *_: autocast_on("cpu")),
+            (torch, "is_autocast_enabled", on_the_default_device),
             # transformers takes fake tensors for a trace and then builds a mask
-            (masking, "is_tracing", lambda *_, **__: False),
-            (masking, "find_packed_sequence_indices", lambda *_, **__: None),
+            (masking, "is_tracing", _no),
+            (masking, "find_packed_sequence_indices", _none),
         ):
             stack.enter_context(patch.object(target, name, stand_in))
         yield
+
+
+def _no(*_: Any, **__: Any) -> bool:
+    return False
+
+
+def _none(*_: Any, **__: Any) -> None:
+    return None
 
 
 def _applied(function: Any, *tensors: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ Layers of one kind cost the same, so two shallow models tell of the deep one: th
 each phase is affine in the number of layers.
 """
 
+import functools
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from core.engine.cuda_manners import FourBitProduct, cuda_manners
 from core.engine.device import Compute, DTypeName
 from core.engine.learner import Learner
 from core.engine.ledger import Ledger
-from core.engine.load import add_adapter
+from core.engine.load import add_adapter, kernel_for
 from core.errors import ModelError
 from core.plan.plan import Method, Optimizer, Plan
 
@@ -102,8 +103,7 @@ def _config(config: Mapping[str, Any], plan: Plan) -> Any:
     made.max_position_embeddings = max(
         int(getattr(made, "max_position_embeddings", 0) or 0), plan.train.seq_len
     )
-    attention = plan.train.attention
-    made._attn_implementation = "eager" if attention == "eager" else "sdpa"  # noqa: SLF001
+    made._attn_implementation = kernel_for(config, plan.train.attention)  # noqa: SLF001
     made.use_cache = False
     return made
 
@@ -165,10 +165,13 @@ def _watch_layers(model: Any, ledger: Ledger) -> None:
     last = len(layers) - 1
 
     def watch(number: int, phase: str) -> None:
+        def entered(_: Tensor) -> None:
+            ledger.enter(phase)
+
         def seen(_: Any, __: Any, out: Any) -> None:
             hidden = out[0] if isinstance(out, (tuple, list)) else out
             if hidden.requires_grad:
-                hidden.register_hook(lambda _: ledger.enter(phase))
+                hidden.register_hook(entered)
 
         layers[number].register_forward_hook(seen)
 
@@ -226,7 +229,7 @@ def _four_bit(layer: nn.Linear, method: Method, compute: Compute) -> nn.Module:
     made: Any = bnb.nn.Linear4bit(
         layer.in_features,
         layer.out_features,
-        bias=layer.bias is not None,
+        bias=cast("Any", layer).bias is not None,
         compute_dtype=compute.dtype,
         compress_statistics=method.double_quant,
         quant_type=method.quant_type,
@@ -248,7 +251,7 @@ def _four_bit(layer: nn.Linear, method: Method, compute: Compute) -> nn.Module:
     for name, (dtype, size) in parts.items():
         made.register_buffer(name, torch.empty(size, dtype=dtype, device="meta"))
     made.packed_bytes = -(-count // 2)
-    made.forward = lambda x: _four_bit_forward(made, x)
+    made.forward = functools.partial(_four_bit_forward, made)
     return made
 
 
@@ -260,29 +263,26 @@ def _four_bit_forward(layer: Any, x: Tensor) -> Tensor:
 
 def _make_fake(model: nn.Module) -> None:
     """Swap every meta tensor for a fake one; shared tensors stay shared."""
-    made: dict[int, Tensor] = {}
+    # The originals are kept too: an id is one tensor's only while that tensor lives.
+    made: dict[int, tuple[Tensor, Tensor]] = {}
 
     def fake(tensor: Tensor, *, trained: bool | None) -> Tensor:
         if id(tensor) not in made:
             empty = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
-            made[id(tensor)] = (
-                empty if trained is None else nn.Parameter(empty, requires_grad=trained)
-            )
-        return made[id(tensor)]
+            if trained is not None:
+                empty = nn.Parameter(empty, requires_grad=trained)
+            made[id(tensor)] = tensor, empty
+        return made[id(tensor)][1]
 
     for module in model.modules():
         packed = getattr(module, "packed_bytes", None)
         if packed is not None:  # two weights a byte, whatever the layer's shape says
             bytes_ = torch.empty(packed, dtype=torch.uint8, device="meta")
             cast("Any", module).weight = nn.Parameter(bytes_, requires_grad=False)
-        for name, weight in module._parameters.items():  # noqa: SLF001
-            if weight is not None:
-                module._parameters[name] = cast(  # noqa: SLF001
-                    "nn.Parameter", fake(weight, trained=weight.requires_grad)
-                )
-        for name, buffer in module._buffers.items():  # noqa: SLF001
-            if buffer is not None:
-                module._buffers[name] = fake(buffer, trained=None)  # noqa: SLF001
+        for name, weight in list(module.named_parameters(recurse=False)):
+            setattr(module, name, fake(weight, trained=weight.requires_grad))
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, fake(buffer, trained=None))
 
 
 class _Answers(TorchFunctionMode):

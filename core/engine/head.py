@@ -8,7 +8,7 @@ gradient of the loss with respect to the hidden states is formed chunk by chunk 
 the logits are there, and the logits are forgotten at once.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -141,7 +141,7 @@ class LossHead:
 
     def _recomputed(self, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
         total = torch.zeros((), dtype=torch.float32, device=hidden_NH.device)
-        step = chunk_tokens(self._head.weight.shape[0])
+        step = chunk_tokens(int(cast("Any", self._head).weight.shape[0]))
         for start in range(0, hidden_NH.shape[0], step):
             part = slice(start, start + step)
             total = total + checkpoint(

@@ -8,6 +8,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 _ROUNDING = 512
+_FULL_SIZE_SCRATCH = (
+    # ATen/native/cuda/SoftMax.cu: grad * output
+    torch.ops.aten._softmax_backward_data.default,  # noqa: SLF001
+    # ATen/native/ReduceOps.cpp: (self - maxes).exp_()
+    torch.ops.aten.logsumexp.default,
+)
 
 
 def rounded(n_bytes: int) -> int:
@@ -41,7 +47,7 @@ class Ledger(TorchDispatchMode):
     def hold(self, tensor: torch.Tensor) -> None:
         """Count the storage behind `tensor` from now on."""
         storage = tensor.untyped_storage()
-        key = storage._cdata  # noqa: SLF001 - a storage's one identity
+        key = storage._cdata  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         if key in self._known:
             return
         size = rounded(storage.nbytes())
@@ -69,7 +75,6 @@ class Ledger(TorchDispatchMode):
         for item in tree_iter(out):
             if isinstance(item, torch.Tensor):
                 self.hold(item)
-        if func is torch.ops.aten._softmax_backward_data.default:  # noqa: SLF001
-            # ATen/native/cuda/SoftMax.cu: a temporary of grad * output
+        if func in _FULL_SIZE_SCRATCH:
             self.brush(args[0].numel() * args[0].element_size())
         return out

@@ -5,6 +5,7 @@ no remote code, the attention kernel named by us and not by the model's config.
 """
 
 import gc
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedMod
 
 from core.engine.device import Compute
 from core.errors import ModelError, RequestError
+from core.models.config import read_config
 from core.plan.plan import ALL_LINEAR, Attention, Method
 
 
@@ -48,7 +50,7 @@ def load_base(
             dtype=compute.dtype,
             device_map={"": compute.device},
             quantization_config=_four_bits(quantization, compute),
-            attn_implementation="sdpa" if attention == "flash" else attention,
+            attn_implementation=kernel_for(read_config(folder), attention),
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
@@ -63,6 +65,16 @@ def load_base(
     model.config.use_cache = False
     _give_back_memory(compute)
     return cast("PreTrainedModel", model)
+
+
+def kernel_for(config: Mapping[str, Any], attention: Attention) -> str:
+    """Return transformers' name of the attention kernel a model is run with.
+
+    A model that caps its attention scores (Gemma 2) has no fused kernel.
+    """
+    if attention == "eager" or config.get("attn_logit_softcapping"):
+        return "eager"
+    return "sdpa"
 
 
 def _four_bits(method: Method | None, compute: Compute) -> BitsAndBytesConfig | None:

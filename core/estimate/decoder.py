@@ -111,9 +111,7 @@ class Decoder(Layers):
     def _attended(
         self, attention: Attention, query: Value, key: Value, value: Value
     ) -> Value:
-        if self.habits.kernel == "eager" or (
-            attention.softcap and not self.habits.fused_loss
-        ):
+        if self.habits.kernel == "eager" or attention.softcap:
             return self._eager(attention, query, key, value)
         expands = self.habits.kernel == "efficient"
         if expands and attention.kv_heads != attention.heads:

@@ -9,8 +9,13 @@ from core.plan.plan import MethodKind, Plan
 
 Kernel = Literal["flash", "efficient", "eager"]
 
-# core.engine.head.CHUNK_TOKENS; a test keeps them equal.
-CHUNK_TOKENS = 1024
+
+def chunk_tokens(vocabulary: int) -> int:
+    """Return how many tokens' logits our loop holds at once.
+
+    As `core.engine.head.chunk_tokens`; a test keeps them equal.
+    """
+    return max(64, min(1024, (1 << 26) // vocabulary))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from core.estimate.decoder import Decoder
 from core.estimate.graph import Graph, Value
-from core.estimate.loop import CHUNK_TOKENS, Habits
+from core.estimate.loop import Habits, chunk_tokens
 from core.estimate.static import is_target
 from core.estimate.tape import ACTIVATION, GRADIENT, LOGITS, Storage, Tape, rounded
 from core.models.shape import Block, ModelShape
@@ -148,9 +148,9 @@ class _Step:
         picked = self.decoder.to(self._picked(hidden), item)
         del hidden
         gradient = tape.hold(size * item, LOGITS)
-        chunk = min(CHUNK_TOKENS, tokens)
-        words = chunk * self.shape.vocabulary
-        self._act_chunk(words, item, chunks=-(-tokens // chunk))
+        trained = tokens - self.plan.train.batch_size  # no first token carries loss
+        chunk = min(chunk_tokens(self.shape.vocabulary), trained)
+        self._act_chunk(chunk, item)
         node = self.graph.add(
             (picked,), (gradient,), lambda _: (tape.hold(size * item),)
         )
@@ -163,21 +163,19 @@ class _Step:
         node = self.graph.add((hidden,), (), lambda _: (tape.hold(size),))
         return Value(out, hidden.elements, hidden.item_bytes, node)
 
-    def _act_chunk(self, words: int, item: int, *, chunks: int) -> None:
-        """The temporaries of one chunk of the loss, `words` logits."""
+    def _act_chunk(self, tokens: int, item: int) -> None:
+        """The temporaries of one chunk of the loss."""
         tape = self.tape
-        old = tape.hold(words * 4, LOGITS) if chunks > 1 else None
+        words = tokens * self.shape.vocabulary
         raw = tape.hold(words * item, LOGITS) if item != 4 else None
         wide = tape.hold(words * 4, LOGITS)
         del raw
         if self.shape.softcap:
-            held = [tape.hold(words * 4, LOGITS) for _ in range(5)]
-            del held
-        shifted = tape.hold(words * 4, LOGITS)  # logsumexp: (logits - max).exp_()
-        del shifted, old
+            tape.brush(words * 4, LOGITS)  # the cap's slope
         narrow = tape.hold(words * item, LOGITS) if item != 4 else None
-        tape.brush(words // self.shape.vocabulary * self.shape.hidden * item, LOGITS)
-        del narrow, wide
+        del wide
+        tape.brush(tokens * self.shape.hidden * item, LOGITS)
+        del narrow
 
     # -- backward ------------------------------------------------------------
 
