@@ -25,7 +25,9 @@ def read_table(file: IO[str], *, tabs: bool) -> Iterator[Item]:
     sample = file.read(_SAMPLE_CHARS)
     file.seek(0)
     separator = _separator(sample, "\t" if tabs else ",")
-    reader = csv.reader(file, delimiter=separator, strict=True)
+    # Lines in bounded parts: a gigabyte without a line end must not fill the memory.
+    lines = iter(lambda: file.readline(MOST_ROW_CHARS), "")
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     header: list[str] | None = None
     while True:
         line = reader.line_num + 1
