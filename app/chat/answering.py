@@ -101,6 +101,8 @@ class Answering:
                 self._current = None
                 return True
             case Finished():
+                if not answer.is_over:  # hushed before its first word
+                    self._put(place, replace(answer, state="cut"))
                 self._current = None
                 return True
             case _:

@@ -47,8 +47,14 @@ class PromptField(QPlainTextEdit):
 
     def _fit(self) -> None:
         line = QFontMetrics(self.font()).lineSpacing()
-        lines = min(max(int(self.document().size().height()), 1), _MOST_LINES)
-        self.setFixedHeight(lines * line + 20)
+        wanted = max(int(self.document().size().height()), 1)
+        # Qt would show a scroll bar for the pixel that rounding takes away.
+        policy = Qt.ScrollBarPolicy
+        fits = wanted <= _MOST_LINES
+        self.setVerticalScrollBarPolicy(
+            policy.ScrollBarAlwaysOff if fits else policy.ScrollBarAsNeeded
+        )
+        self.setFixedHeight(min(wanted, _MOST_LINES) * line + 20)
 
 
 class Composer(QWidget):

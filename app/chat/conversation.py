@@ -18,7 +18,7 @@ from app.widgets.buttons import IconButton
 from app.widgets.document import MarkdownView
 from app.widgets.layout import STRETCH, clear, column, row
 from app.widgets.page import PageBody
-from app.widgets.text import ElidedLabel, Text
+from app.widgets.text import ElidedLabel, Text, plain_tip
 
 
 class Conversation(PageBody):
@@ -153,11 +153,12 @@ class _AnswerPane(QFrame):
         if answer.is_streaming:
             self._plain.setText(answer.text or " ")
         else:
-            self._whole.show_text(answer.text)
+            self._whole.show_text(answer.markdown)
             self._whole.setAccessibleName(f"Answer of {answer.name}")
         self._problem.setVisible(bool(answer.problem))
         self._problem.setText(answer.problem)
         self._foot.setText(answer.foot)
+        self._foot.setToolTip(plain_tip(answer.foot_tip) if answer.foot_tip else "")
         self._copy.setVisible(bool(answer.text))
         self._exact.setVisible(bool(answer.prompt))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from app.chat.transcript import Answer, Speaker
 from app.chat.views import (
@@ -21,6 +22,14 @@ from core.library.record import AdapterRecord
 from core.models.facts import ModelFacts
 from core.models.starter import STARTER_HUB_ID
 from core.units import bytes_text, count_text
+
+
+_LOADING_WORDS: Final = {
+    "engine": "Starting the engine",
+    "model": "Reading the weights",
+    "make_starter": "Making the starter model, once",
+}
+_DEVICE_WORDS: Final = {"cpu": "processor", "cuda": "graphics card"}
 
 
 def usable_models(models: Sequence[ModelFacts]) -> tuple[ModelFacts, ...]:
@@ -90,8 +99,9 @@ def present(facts: ChatFacts) -> ChatView:
         adapters_note=_adapters_note(facts, base),
         state=state,
         state_tone=tone,
+        state_detail=_state_detail(engine),
         is_loading=engine.phase in {"making", "loading"},
-        loading_what=engine.what,
+        loading_what=_LOADING_WORDS.get(engine.what, engine.what),
         loading_fraction=engine.fraction,
         can_load=base is not None and engine.phase in {"none", "dead"} and not blocked,
         can_unload=engine.phase == "ready",
@@ -183,15 +193,20 @@ def _state(engine: EngineState) -> tuple[str, Tone]:
     match engine.phase:
         case "none":
             return "Not loaded", "neutral"
-        case "making":
-            return "Making the starter model", "accent"
-        case "loading":
+        case "making" | "loading":
             return "Loading", "accent"
         case "ready":
-            parts = (engine.device, engine.dtype, _memory(engine.memory))
-            return "Ready · " + " · ".join(part for part in parts if part), "good"
+            return "Ready", "good"
         case "dead":
             return "Ended", "bad"
+
+
+def _state_detail(engine: EngineState) -> str:
+    if engine.phase != "ready":
+        return ""
+    device = _DEVICE_WORDS.get(engine.device, engine.device)
+    parts = (device, engine.dtype, _memory(engine.memory))
+    return " · ".join(part for part in parts if part)
 
 
 def _memory(n_bytes: int) -> str:
@@ -241,9 +256,11 @@ def _answer(answer: Answer) -> AnswerView:
         key=answer.speaker.key,
         name=name,
         text=answer.text,
+        markdown=as_markdown(answer.text) if answer.is_over else "",
         is_streaming=not answer.is_over,
         problem=" ".join(part for part in (answer.problem, answer.hint) if part),
         foot=_foot(answer),
+        foot_tip=_foot_tip(answer),
         prompt=answer.prompt,
         prompt_tokens=answer.prompt_tokens,
     )
@@ -262,10 +279,30 @@ def _foot(answer: Answer) -> str:
         case "done" | "cut":
             unit = "token" if answer.tokens == 1 else "tokens"
             cut = " · cut short" if answer.state == "cut" else ""
-            return (
-                f"{answer.tokens} {unit} · {answer.tokens_per_s:.3g} tokens/s"
-                f" · first after {answer.first_token_s:.2g} s{cut}"
-            )
+            return f"{answer.tokens} {unit} · {answer.tokens_per_s:.3g} tokens/s{cut}"
+
+
+def _foot_tip(answer: Answer) -> str:
+    if answer.state not in {"done", "cut"} or not answer.text:
+        return ""
+    tip = f"The first token came after {answer.first_token_s:.2g} s."
+    if answer.state == "cut":
+        tip += " It was stopped, or reached the longest answer allowed."
+    return tip
+
+
+def as_markdown(text: str) -> str:
+    """Return a model's answer so that Markdown keeps its line breaks.
+
+    Models write single line breaks where they mean them; Markdown would join the lines.
+    """
+    lines: list[str] = []
+    in_code = False
+    for line in text.split("\n"):
+        is_fence = line.lstrip().startswith(("```", "~~~"))
+        lines.append(line if in_code or is_fence else f"{line.rstrip()}  ")
+        in_code = in_code != is_fence
+    return "\n".join(lines)
 
 
 def _send_tip(

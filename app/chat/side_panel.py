@@ -43,6 +43,7 @@ class SidePanel(PageBody):
 
     def _voices_card(self) -> Card:
         self.state = Badge("Not loaded")
+        self.state_detail = Text("", "caption", wrap=True)
         self.load = SecondaryButton(
             "Load", tip="Loads the base now instead of with the first prompt."
         )
@@ -75,6 +76,7 @@ class SidePanel(PageBody):
         card.add(Text("Base model", "caption"))
         card.add(self.base)
         card.body.addLayout(row(self.state, STRETCH, self.load, self.unload))
+        card.add(self.state_detail)
         card.add(self.loading)
         card.add(self.with_base)
         card.add(self.quantized)
@@ -161,6 +163,8 @@ class SidePanel(PageBody):
         self.base.set_key(view.base_id)
         self.base.setEnabled(bool(view.bases))
         self.state.show_text(view.state, view.state_tone)
+        self.state_detail.setText(view.state_detail)
+        self.state_detail.setVisible(bool(view.state_detail))
         self.load.setVisible(view.can_load)
         self.load.setText(view.load_text)
         self.unload.setVisible(view.can_unload)

@@ -62,10 +62,13 @@ class AnswerView:
     key: str
     name: str
     text: str
+    markdown: str
+    """The same for a Markdown reader, once it is whole."""
     is_streaming: bool
     problem: str
     foot: str
     """Tokens and speed, once it is done."""
+    foot_tip: str
     prompt: str
     prompt_tokens: int
 
@@ -119,6 +122,8 @@ class ChatView:
     adapters_note: str
     state: str
     state_tone: Tone
+    state_detail: str
+    """Device, number format and memory, once it is loaded."""
     is_loading: bool
     loading_what: str
     loading_fraction: float | None

@@ -265,7 +265,7 @@ def _lineage(record: AdapterRecord) -> tuple[tuple[str, str, str], ...]:
     plan = record.plan or {}
     revision = _text(plan, "model", "revision")
     rows = (
-        ("Base model", record.base_model, "The model it was trained on."),
+        ("Base model", _told_base(record), "The model it was trained on."),
         ("Revision", revision, "The exact version of the base on the Hub."),
         ("Method", _method(record), ""),
         ("Made", _day(record.created), ""),
@@ -281,6 +281,11 @@ def _lineage(record: AdapterRecord) -> tuple[tuple[str, str, str], ...]:
         ("Adapter id", record.adapter_id, "What the command line calls it."),
     )
     return tuple(row for row in rows if row[1])
+
+
+def _told_base(record: AdapterRecord) -> str:
+    starter = f"{base_name(record)}, the starter model"
+    return starter if record.base_model == "starter" else record.base_model
 
 
 def _text(plan: dict[str, Any], section: str, key: str) -> str:

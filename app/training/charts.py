@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 
@@ -12,6 +13,15 @@ from app.widgets.card import Card
 from app.widgets.layout import STRETCH, column, row
 from app.widgets.line_chart import ChartText, Level, LineChart, Series
 from core.units import GIB
+
+
+_NAMES: Final = {
+    "learning_rate": "each step",
+    "grad_norm": "each step",
+    "tokens_per_s": "trained tokens",
+    "temperature": "the card",
+    "power": "the card",
+}
 
 
 class RunCharts(QWidget):
@@ -76,7 +86,7 @@ class RunCharts(QWidget):
                 self._show_memory(curves.memory, predicted_memory)
             else:
                 points = named[name]
-                one = Series(name=name, x=points.xs, y=points.ys)
+                one = Series(name=_NAMES[name], x=points.xs, y=points.ys)
                 self.small[name].show_series((one,))
 
     def _show_memory(self, points: Points, predicted: int | None) -> None:
