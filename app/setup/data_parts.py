@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QVBoxLayout, QWidget
 
 from app import theme
-from app.setup.data_view import FORMAT_NAMES, DataView, FileLine, RoleChoice
+from app.setup.data_view import EXAMPLES, FORMAT_NAMES, DataView, FileLine, RoleChoice
 from app.setup.problem_list import ProblemTable
 from app.setup.token_view import TokenView
 from app.setup.viewmodel import SetupViewModel
@@ -16,12 +16,28 @@ from app.widgets.badge import Badge
 from app.widgets.buttons import GhostButton, IconButton, SecondaryButton
 from app.widgets.card import Card
 from app.widgets.fields import Choice, LabeledSlider, Segmented
-from app.widgets.layout import STRETCH, boxed, clear, grow, row
+from app.widgets.layout import STRETCH, boxed, clear, column, grow, row
 from app.widgets.notice import Notice
 from app.widgets.sparkline import Histogram
 from app.widgets.tables import KeyValueTable
 from app.widgets.text import ElidedLabel, Text, plain_tip
 from core.plan.fields import BY_KEY
+
+
+class ExamplesCard(Card):
+    """What a row may look like, for somebody who has no file yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What a file may look like",
+            subtitle="One example per line or row. A few hundred careful ones do more than"
+            " thousands of careless ones.",
+        )
+        for name, example in EXAMPLES:
+            text = Text(example, "muted", wrap=True, selectable=True)
+            text.setFont(theme.monospace("caption"))
+            text.setAccessibleName(f"{name}: {example}")
+            self.body.addLayout(column(Text(name, "strong"), text, spacing=2))
 
 
 class FilesCard(Card):

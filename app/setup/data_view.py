@@ -24,6 +24,25 @@ FORMAT_NAMES: Final[dict[DataFormat, str]] = {
     "prompt-completion": "Prompt and completion",
     "text": "Plain text",
 }
+EXAMPLES: Final = (
+    (
+        "Chat",
+        (
+            '{"messages": [{"role": "user", "content": "Why is the sky blue?"},'
+            ' {"role": "assistant", "content": "Air scatters blue light most."}]}'
+        ),
+    ),
+    (
+        "Question and answer",
+        (
+            '{"prompt": "Why is the sky blue?", "completion": "Air scatters blue light'
+            ' most."}'
+        ),
+    ),
+    ("Table", "question,answer\nWhy is the sky blue?,Air scatters blue light most."),
+    ("Plain text", "Any text or Markdown file: it learns how such text goes on."),
+)
+"""What a row may look like, shown until a file is chosen."""
 _BADGES: Final[dict[Tone, str]] = {
     "good": "Ready",
     "warn": "Needs a word",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
 from app.qtwork.process import TaskRunner
-from app.setup.report import preview_from, report_from
+from app.setup.report import DataReport, preview_from, report_from
 from app.setup.state import DataState, Failure, Work
 from core.errors import TunesmithError
 from core.models.facts import ModelFacts
@@ -48,6 +48,8 @@ class DataWork(QObject):
         self._wanted: dict[str, Any] | None = None
         self._asked: dict[str, Any] | None = None
         self._goes_again = False
+        self._counts_tokens = False
+        self._what = "Reading the data"
         self._row = 0
         self._since = QElapsedTimer()
         self._settle = QTimer(self)
@@ -121,10 +123,22 @@ class DataWork(QObject):
             self._checking.cancel()
             return
         self._asked = self._wanted
-        self._since.start()
-        self._checking.start("data_check", self._asked)
-        self._set(work=Work(what="Reading the data"), failure=None)
+        self._begin(counts_tokens=False)
         self._preview()
+
+    def _begin(self, *, counts_tokens: bool) -> None:
+        """Read the rows; a second look counts tokens.
+
+        Opening a tokenizer takes seconds, so what needs none is shown before.
+        """
+        request = dict(self._asked or {})
+        if not counts_tokens:
+            request["model_path"] = None
+        self._counts_tokens = counts_tokens
+        self._what = "Counting tokens" if counts_tokens else "Reading the data"
+        self._since.start()
+        self._checking.start("data_check", request)
+        self._set(work=Work(what=self._what), failure=None)
 
     def _stop(self) -> None:
         self._settle.stop()
@@ -156,7 +170,7 @@ class DataWork(QObject):
         elapsed_s = self._since.elapsed() / 1000
         self._set(
             work=Work(
-                what=str(event.get("what") or "Reading the data"),
+                what=self._what,
                 done=done,
                 total=float(total) if total else None,
                 unit=str(event.get("unit") or ""),
@@ -166,10 +180,14 @@ class DataWork(QObject):
 
     @Slot(object)
     def _on_checked(self, result: Mapping[str, Any]) -> None:
+        report = report_from(result)
+        has_model = self._asked is not None and bool(self._asked["model_path"])
+        if has_model and not self._counts_tokens:
+            self._set(report=_with_lengths_of(self.state.report, report))
+            self._begin(counts_tokens=True)
+            return
         is_stale = self._asked != self._wanted
-        self._set(
-            report=report_from(result), failure=None, work=None, is_stale=is_stale
-        )
+        self._set(report=report, failure=None, work=None, is_stale=is_stale)
 
     @Slot(object)
     def _on_check_failed(self, err: TunesmithError) -> None:
@@ -206,3 +224,16 @@ class DataWork(QObject):
         if state != self.state:
             self.state = state
             self.changed.emit()
+
+
+def _with_lengths_of(old: DataReport | None, new: DataReport) -> DataReport:
+    """Return `new` with the lengths known before, until they are counted again."""
+    if old is None or old.rows != new.rows:
+        return new
+    return replace(
+        new,
+        tokens=old.tokens,
+        bars=old.bars,
+        truncated=old.truncated,
+        keeps_99=old.keeps_99,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Final
 
 from PySide6.QtCore import (
@@ -19,6 +20,7 @@ from app.widgets.text import LONGEST_RUN, plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT: Final = QModelIndex()
+_LONGEST_NAME: Final = 32
 _HEADINGS: Final = ("Line", "What is wrong")
 
 
@@ -26,6 +28,14 @@ class _Rows(QAbstractTableModel):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.problems: tuple[LineProblem, ...] = ()
+        self._names_files = False
+
+    def show(self, problems: tuple[LineProblem, ...]) -> None:
+        """Show `problems`, each with its file where there are several."""
+        self.beginResetModel()
+        self.problems = problems
+        self._names_files = len({problem.file for problem in problems}) > 1
+        self.endResetModel()
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.problems)
@@ -37,6 +47,8 @@ class _Rows(QAbstractTableModel):
         problem = self.problems[index.row()]
         message = problem.message[:LONGEST_RUN]
         line = "–" if problem.line is None else f"{problem.line:,}"
+        if self._names_files and problem.file:
+            line = f"{PurePath(problem.file).name[:_LONGEST_NAME]}, {line}"
         if role == Qt.ItemDataRole.DisplayRole:
             return line if index.column() == 0 else message
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -80,7 +92,7 @@ class ProblemTable(QTableView):
     def show_problems(self, problems: tuple[LineProblem, ...]) -> None:
         """Show `problems`, as tall as they are up to eight rows."""
         if problems != self._rows.problems:
-            self._rows.beginResetModel()
-            self._rows.problems = problems
-            self._rows.endResetModel()
+            self._rows.show(problems)
+            self.resizeColumnToContents(0)
+            self.setColumnWidth(0, max(theme.px(72), self.columnWidth(0)))
         self.setFixedHeight(theme.px(44) + theme.px(36) * min(8, len(problems)))

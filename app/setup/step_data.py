@@ -9,6 +9,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.setup.data_parts import (
+    ExamplesCard,
     FilesCard,
     FoundCard,
     LearnCard,
@@ -54,6 +55,7 @@ class DataStep(PageBody):
             actions=(self.choose, self.starter),
         )
         self.drop.dropped.connect(self._on_dropped)
+        self.examples = ExamplesCard()
         self.files = FilesCard(model, self.ask_files)
         self.progress = ProgressRow("")
         self.progress.cancelled.connect(model.cancel_data_work)
@@ -63,7 +65,7 @@ class DataStep(PageBody):
         self.preview = PreviewCard(model)
         self.learn = LearnCard(model)
         for part in (
-            self.drop, self.files, self.progress, self.failure, self.found,
+            self.drop, self.examples, self.files, self.progress, self.failure, self.found,
             self.problems, self.preview, self.learn,
         ):  # fmt: skip
             self.add(part)
@@ -76,6 +78,7 @@ class DataStep(PageBody):
         self._shown = view
         has_files = bool(view.files)
         self.drop.setVisible(not has_files)
+        self.examples.setVisible(not has_files)
         for card in (self.files, self.learn):
             card.setVisible(has_files)
         self.files.render_view(view)
