@@ -23,7 +23,6 @@ from core.models.facts import ModelFacts
 from core.models.starter import STARTER_HUB_ID
 from core.units import bytes_text, count_text
 
-
 _LOADING_WORDS: Final = {
     "engine": "Starting the engine",
     "model": "Reading the weights",

@@ -14,7 +14,6 @@ from app.widgets.layout import STRETCH, column, row
 from app.widgets.line_chart import ChartText, Level, LineChart, Series
 from core.units import GIB
 
-
 _NAMES: Final = {
     "learning_rate": "each step",
     "grad_norm": "each step",
