@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,14 +46,12 @@ class ChatEngine(QObject):
     def __init__(
         self,
         lease: GpuLease,
-        environment: Callable[[], Mapping[str, str]],
         *,
         start: Start = start_chat,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._lease = lease
-        self._environment = environment
         self._start = start
         self.state = EngineState()
         self._child: ChatChild | None = None
@@ -81,7 +78,7 @@ class ChatEngine(QObject):
         self._let_go()
         if not self._lease.take(HOLDER):
             self._lease.ask_back()
-        child = ChatChild(self._environment(), start=self._start, parent=self)
+        child = ChatChild(start=self._start, parent=self)
         child.arrived.connect(self._on_arrived)
         child.died.connect(self._on_died)
         child.finished.connect(self._on_child_gone)

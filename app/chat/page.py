@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import cast
 
@@ -41,7 +41,6 @@ def build(services: Services) -> ChatPage:
         navigator=services.navigator,
         lease=services.lease,
         busy=_busy_reader(services),
-        environment=_environment_reader(services),
     )
     model = ChatViewModel(ports)
     services.pulse.runs_changed.connect(model.on_runs_changed)
@@ -59,18 +58,6 @@ def _busy_reader(services: Services) -> Callable[[], Busy | None]:
         return None
 
     return busy
-
-
-def _environment_reader(services: Services) -> Callable[[], Mapping[str, str]]:
-    def environment() -> Mapping[str, str]:
-        device = services.settings.now.device
-        if device == "cpu":
-            return {"CUDA_VISIBLE_DEVICES": ""}
-        if device.isdecimal():
-            return {"CUDA_VISIBLE_DEVICES": device}
-        return {}
-
-    return environment
 
 
 class ChatPage(Page):

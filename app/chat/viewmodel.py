@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
@@ -47,8 +47,6 @@ class ChatPorts:
     lease: GpuLease
     busy: Callable[[], Busy | None]
     """The training that runs now, if one does."""
-    environment: Callable[[], Mapping[str, str]]
-    """Extra environment of the child: which device it may see."""
     start: Start = start_chat
 
 
@@ -78,9 +76,7 @@ class ChatViewModel(QObject):
         self._quantized = False
         self._busy_allowed = False
         self._answering = Answering()
-        self.engine = ChatEngine(
-            ports.lease, ports.environment, start=ports.start, parent=self
-        )
+        self.engine = ChatEngine(ports.lease, start=ports.start, parent=self)
         self.engine.changed.connect(self._schedule)
         self.engine.heard.connect(self._on_heard)
         self.engine.arrived.connect(self._schedule)

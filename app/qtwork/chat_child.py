@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal
@@ -29,12 +29,12 @@ class Pipe(Protocol):
     def noise(self) -> str: ...
 
 
-Start = Callable[[Mapping[str, str]], Pipe]
+Start = Callable[[], Pipe]
 
 
-def start_chat(environment: Mapping[str, str]) -> Pipe:
+def start_chat() -> Pipe:
     """Start a chat worker."""
-    return JsonLines(["chat"], environment=environment)
+    return JsonLines(["chat"])
 
 
 class ChatChild(QThread):
@@ -52,14 +52,9 @@ class ChatChild(QThread):
     died = Signal(object)
 
     def __init__(
-        self,
-        environment: Mapping[str, str],
-        *,
-        start: Start = start_chat,
-        parent: QObject | None = None,
+        self, *, start: Start = start_chat, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._environment = dict(environment)
         self._start = start
         self._lock = threading.Lock()
         self._child: Pipe | None = None
@@ -98,7 +93,7 @@ class ChatChild(QThread):
     def run(self) -> None:
         error: TunesmithError | None = None
         try:
-            child = self._start(self._environment)
+            child = self._start()
             self._adopt(child)
             for line in child.lines():
                 self._hear(line)

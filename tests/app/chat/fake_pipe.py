@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from core.chat.events import (
     Answered,
@@ -29,8 +29,7 @@ class FakePipe:
     With `holds` it stops after the first word until `go_on`, or until it is hushed.
     """
 
-    def __init__(self, environment: Mapping[str, str], *, holds: bool = False) -> None:
-        self.environment = dict(environment)
+    def __init__(self, *, holds: bool = False) -> None:
         self.asked: list[Ask] = []
         self.loaded: list[Load] = []
         self.load_problem: ChatFailed | None = None

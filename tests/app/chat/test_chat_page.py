@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,8 +88,8 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     holds: list[bool] = []
     busy: list[Busy] = []
 
-    def start(environment: Mapping[str, str]) -> FakePipe:
-        pipes.append(FakePipe(environment, holds=bool(holds)))
+    def start() -> FakePipe:
+        pipes.append(FakePipe(holds=bool(holds)))
         return pipes[-1]
 
     ports = ChatPorts(
@@ -97,7 +97,6 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
         navigator=navigator,
         lease=lease,
         busy=lambda: busy[0] if busy else None,
-        environment=lambda: {"CUDA_VISIBLE_DEVICES": ""},
         start=start,
     )
     model = ChatViewModel(ports)
@@ -126,7 +125,6 @@ def test_the_first_prompt_loads_the_base_by_itself(desk: Desk) -> None:
     assert ["base says hello"] == desk.answers()
     assert "" == desk.page.composer.field.toPlainText()
     assert "Ready" == desk.page.side.state.text
-    assert {"CUDA_VISIBLE_DEVICES": ""} == desk.pipes[0].environment
     assert "the chat" == desk.lease.taken_by
 
 
