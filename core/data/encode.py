@@ -8,13 +8,16 @@ finding the answer's own words in the whole text.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from core.data.rows import Chat, EncodedRow, Message, Row, Text
 from core.data.tokenizer import TemplateRefusedError, Token, Tokenizer
 from core.errors import DatasetError, Where
 from core.plan.plan import TrainOn
+
+# ``<|im_end|>``, ``</s>``, ``<｜end▁of▁sentence｜>``; Nemotron puts a line feed before.
+_END_MARK = re.compile(r"[ \n]?<[^<>\s]{1,40}>")
 
 Span = tuple[int, int]
 """Where something begins and ends in a text, in characters."""
@@ -25,6 +28,8 @@ class Rendered:
     """A chat as the template writes it, and the turns in the form it accepted."""
 
     turns: tuple[Message, ...]
+    tools: str
+    """What the template was given; empty if it has no place for tools."""
     text: str
 
 
@@ -145,23 +150,36 @@ def rendered(row: Chat, tokenizer: Tokenizer) -> Rendered:
     Raises:
         DatasetError: The template takes the turns in no form.
     """
-    turns = row.messages
-    if row.tools and not tokenizer.renders_tools:
-        turns = _with_tools_said(turns, row.tools)
     refusal = ""
-    for form in (turns, _without_system(turns), _plain(turns)):
+    for turns, tools in _forms(row, tokenizer):
         try:
-            text = tokenizer.render(form, tools=row.tools, add_generation_prompt=False)
+            text = tokenizer.render(turns, tools=tools, add_generation_prompt=False)
         except TemplateRefusedError as err:
             refusal = refusal or str(err)
             continue
-        return Rendered(turns=form, text=text)
+        return Rendered(turns=turns, tools=tools, text=text)
     raise DatasetError(
         "dataset.template_refused",
         f"The model's chat template refuses the row: {refusal}",
         hint="Leave the row out, or choose another model.",
         where=Where(file=row.file, line=row.line),
     )
+
+
+def _forms(
+    row: Chat, tokenizer: Tokenizer
+) -> Iterator[tuple[tuple[Message, ...], str]]:
+    """Give the row's turns and tools, as they are first, then in ever plainer forms."""
+    turns = row.messages
+    if tokenizer.renders_tools:
+        yield turns, row.tools
+        yield _without_system(turns), row.tools
+        yield _plain(turns), row.tools
+    if row.tools:
+        turns = _with_tools_said(turns, row.tools)
+    yield turns, ""
+    yield _without_system(turns), ""
+    yield _plain(turns), ""
 
 
 def _with_tools_said(turns: tuple[Message, ...], tools: str) -> tuple[Message, ...]:
@@ -199,11 +217,15 @@ def answer_spans(row: Chat, whole: Rendered, tokenizer: Tokenizer) -> list[Span]
     spans: list[Span] = []
     at = 0
     for number, turn in enumerate(whole.turns):
+        words = turn.content.strip()
         if turn.role != "assistant":
+            # Past these words, so that an answer is not looked for in its question.
+            place = whole.text.find(words, at)
+            at = place + len(words) if place >= 0 else at
             continue
-        span = _span_by_prefix(whole, number, row.tools, tokenizer)
+        span = _span_by_prefix(whole, number, tokenizer)
         if span is None or span[0] < at:
-            span = _span_by_words(turn.content, whole.text, at)
+            span = _span_by_words(words, whole.text, at)
         if span is None:
             raise DatasetError(
                 "dataset.template_lost_answer",
@@ -216,17 +238,13 @@ def answer_spans(row: Chat, whole: Rendered, tokenizer: Tokenizer) -> list[Span]
     return spans
 
 
-def _span_by_prefix(
-    whole: Rendered, number: int, tools: str, tokenizer: Tokenizer
-) -> Span | None:
+def _span_by_prefix(whole: Rendered, number: int, tokenizer: Tokenizer) -> Span | None:
     """Return the span between “now answer” and the end of that turn, if both agree."""
+    before, after = whole.turns[:number], whole.turns[: number + 1]
+    tools = whole.tools
     try:
-        asked = tokenizer.render(
-            whole.turns[:number], tools=tools, add_generation_prompt=True
-        )
-        answered = tokenizer.render(
-            whole.turns[: number + 1], tools=tools, add_generation_prompt=False
-        )
+        asked = tokenizer.render(before, tools=tools, add_generation_prompt=True)
+        answered = tokenizer.render(after, tools=tools, add_generation_prompt=False)
     except TemplateRefusedError:
         return None
     if not (whole.text.startswith(answered) and answered.startswith(asked)):
@@ -236,17 +254,11 @@ def _span_by_prefix(
     return (len(asked), end) if end > len(asked) else None
 
 
-def _span_by_words(content: str, text: str, at: int) -> Span | None:
+def _span_by_words(words: str, text: str, at: int) -> Span | None:
     """Return the place of the answer's own words, with the mark right behind them."""
-    words = content.strip()
     start = text.find(words, at)
     if start < 0:
         return None
     end = start + len(words)
-    return start, end + _mark_length(text[end : end + 40])
-
-
-def _mark_length(rest: str) -> int:
-    """Return the length of the end mark `rest` begins with: ``<|im_end|>``, ``</s>``."""
-    found = re.match(r" ?<[^<>\s]+>", rest)
-    return found.end() if found else 0
+    mark = _END_MARK.match(text, end)
+    return start, mark.end() if mark else end

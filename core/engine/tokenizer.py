@@ -128,7 +128,15 @@ def _tool_list(tools: str) -> list[Any] | None:
     except ValueError as err:
         message = f"the tool definitions are not valid JSON: {err}"
         raise TemplateRefusedError(message) from err
-    return found if isinstance(found, list) else [found]
+    listed = found if isinstance(found, list) else [found]
+    return [_as_openai(tool) for tool in listed]
+
+
+def _as_openai(tool: Any) -> Any:
+    """Return a tool as templates expect it; data sets often leave the wrapping out."""
+    if isinstance(tool, dict) and "name" in tool and "function" not in tool:
+        return {"type": "function", "function": tool}
+    return tool
 
 
 def open_tokenizer(folder: Path, *, template: str = "") -> ModelTokenizer:

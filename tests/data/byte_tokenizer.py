@@ -49,6 +49,16 @@ def mute(messages: Sequence[Message], ask: bool) -> str:
     return chatml([m for m in messages if m.role != "assistant"], ask)
 
 
+def closing(messages: Sequence[Message], ask: bool) -> str:
+    """Like Phi-4: one more mark closes the whole text, not each answer."""
+    return chatml(messages, ask) + ("" if ask else "</all>")
+
+
+def thinking(messages: Sequence[Message], ask: bool) -> str:
+    """Like DeepSeek R1: asked to answer, it begins a thought the chats do not have."""
+    return chatml(messages, ask) + ("<think>\n" if ask else "")
+
+
 class ByteTokenizer:
     """One token a byte; the two marks are one token each."""
 

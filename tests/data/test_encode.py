@@ -11,10 +11,12 @@ from tests.data.byte_tokenizer import (
     ByteTokenizer,
     Template,
     chatml,
+    closing,
     forgetful,
     mute,
     no_system,
     refuses_all,
+    thinking,
     trained_text,
     without_end,
 )
@@ -78,6 +80,26 @@ def test_a_template_that_rewrites_earlier_turns_keeps_the_mask_right() -> None:
     text, _ = learnt(row, forgetful)
 
     assert "one<|im_end|>|<think>hm</think>two<|im_end|>" == text
+
+
+@pytest.mark.parametrize("template", [closing, thinking])
+def test_an_answer_is_not_mistaken_for_its_question(template: Template) -> None:
+    """Where the template disagrees with itself, the words after the question count."""
+    row = chat(
+        ("system", "say yes or no"),
+        ("user", "yes or no?"),
+        ("assistant", "yes"),
+        ("user", "no?"),
+        ("assistant", "no"),
+    )
+
+    text, found = learnt(row, template)
+
+    assert text.startswith("yes<|im_end|>|no<|im_end|>")
+    assert 2 == text.count("<|im_end|>") - text.count("</all>")
+    tokenizer = ByteTokenizer()
+    before = found.ids[: found.trained.index(True)]
+    assert "".join(map(tokenizer.name_of, before)).endswith("assistant\n")
 
 
 def test_an_answer_the_template_rewrites_is_refused() -> None:
