@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from PySide6.QtCore import QTimer, Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.services import Services
@@ -24,6 +28,7 @@ from app.widgets.notice import Notice
 from app.widgets.page import Page, PageHeader
 from app.widgets.stepper import Stepper
 from app.widgets.summary import SummaryCard, SummaryLine
+from core.errors import TunesmithError
 from core.plan.plan import Plan
 
 PLANS = "Plans (*.toml);;All files (*)"
@@ -31,14 +36,34 @@ PLANS = "Plans (*.toml);;All files (*)"
 
 def build(services: Services) -> Page:
     """Return the page over the real functions of `core`."""
-    return SetupPage(SetupViewModel(ports(services), services.navigator))
+    settings = services.settings
+
+    def remember(is_open: bool) -> None:  # noqa: FBT001 - Qt's signal
+        # A full disk must not keep the form from opening.
+        with contextlib.suppress(OSError, TunesmithError):
+            settings.change(all_settings_open=is_open)
+
+    return SetupPage(
+        SetupViewModel(ports(services), services.navigator),
+        unfolded=settings.now.all_settings_open,
+        remember_unfolded=remember,
+    )
 
 
 class SetupPage(Page):
     """Paints what the view-model publishes; every control is an intent to it."""
 
-    def __init__(self, model: SetupViewModel, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        model: SetupViewModel,
+        *,
+        unfolded: bool = False,
+        remember_unfolded: Callable[[bool], None] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._unfolded = unfolded
+        self._remember_unfolded = remember_unfolded
         self.model = model
         model.setParent(self)
         self._shown: SetupView | None = None
@@ -46,17 +71,9 @@ class SetupPage(Page):
         self.stepper.requested.connect(self._on_step)
         self.notice = Notice(closable=True)
         self.notice.dismissed.connect(model.dismiss_notice)
-        self.model_step = ModelStep(model)
-        self.data_step = DataStep(model)
-        self.method_step = MethodStep(model)
-        self.fit_step = FitStep(model)
-        self.start_step = StartStep(model, self.show_field, save_plan=self.ask_save)
         self._stack = QStackedWidget()
-        for step in (
-            self.model_step, self.data_step, self.method_step, self.fit_step,
-            self.start_step,
-        ):  # fmt: skip
-            self._stack.addWidget(step)
+        self._holders = {step: _holder(self._stack) for step in STEPS}
+        self._made: dict[Step, QWidget] = {}
         self.summary = SummaryCard("This run", width=248)
         self.summary.requested.connect(self._on_summary)
         self.back = SecondaryButton(
@@ -69,8 +86,65 @@ class SetupPage(Page):
         self.summary.foot.addWidget(self.back)
         self._lay_out(self._header())
         self._add_keys()
+        self._idle = QTimer(self)
+        self._idle.timeout.connect(self._prepare_step)
         model.changed.connect(self.render_view)
         self.render_view(model.view)
+
+    # -- the steps, each made when it is first wanted ----------------------------
+
+    @property
+    def model_step(self) -> ModelStep:
+        """Step 1."""
+        return cast("ModelStep", self._step("model", lambda: ModelStep(self.model)))
+
+    @property
+    def data_step(self) -> DataStep:
+        """Step 2."""
+        return cast("DataStep", self._step("data", lambda: DataStep(self.model)))
+
+    @property
+    def method_step(self) -> MethodStep:
+        """Step 3."""
+
+        def make() -> MethodStep:
+            made = MethodStep(self.model)
+            made.all.set_open(self._unfolded)
+            if self._remember_unfolded is not None:
+                made.all.toggled.connect(self._remember_unfolded)
+            return made
+
+        return cast("MethodStep", self._step("method", make))
+
+    @property
+    def fit_step(self) -> FitStep:
+        """Step 4."""
+        return cast("FitStep", self._step("fit", lambda: FitStep(self.model)))
+
+    @property
+    def start_step(self) -> StartStep:
+        """Step 5."""
+
+        def make() -> StartStep:
+            return StartStep(self.model, self.show_field, save_plan=self.ask_save)
+
+        return cast("StartStep", self._step("start", make))
+
+    def _step(self, step: Step, make: Callable[[], QWidget]) -> QWidget:
+        if step not in self._made:
+            self._made[step] = make()
+            holder = cast("QVBoxLayout", self._holders[step].layout())
+            holder.addWidget(self._made[step])
+        return self._made[step]
+
+    def _prepare_step(self) -> None:
+        """Make one step nobody asked for yet, while there is nothing else to do."""
+        waiting = [step for step in STEPS if step not in self._made]
+        if not waiting:
+            self._idle.stop()
+            return
+        view = self.model.view
+        self._render_step(replace(view, step=waiting[0]))
 
     def _header(self) -> PageHeader:
         self.undo = IconButton(
@@ -136,6 +210,12 @@ class SetupPage(Page):
         """Look at models, device and files whenever the page comes into view."""
         super().showEvent(event)
         self.model.wake()
+        self._idle.start(0)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Leave what is not made yet until the page is looked at again."""
+        super().hideEvent(event)
+        self._idle.stop()
 
     # -- painting --------------------------------------------------------------
 
@@ -236,3 +316,12 @@ class SetupPage(Page):
         name, _ = QFileDialog.getSaveFileName(self, "Save plan as", "plan.toml", PLANS)
         if name:
             self.model.save_plan_as(Path(name).with_suffix(".toml"))
+
+
+def _holder(stack: QStackedWidget) -> QWidget:
+    """Return an empty place in `stack` for a step that is not made yet."""
+    holder = QWidget()
+    lines = QVBoxLayout(holder)
+    lines.setContentsMargins(0, 0, 0, 0)
+    stack.addWidget(holder)
+    return holder

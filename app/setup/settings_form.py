@@ -181,9 +181,25 @@ class SettingsForm(QWidget):
             self._order = order
             self._place()
 
+    def build_one(self, view: SettingsView) -> bool:
+        """Make one control of `view` that is not made yet; False where none is left.
+
+        Called while there is nothing else to do: all at once would hold the window.
+        """
+        for group in view.groups:
+            for setting in group.rows:
+                if setting.key not in self.fields:
+                    field = self._field(setting)
+                    field.hide()
+                    for part in (field, *field.findChildren(QWidget)):
+                        part.ensurePolished()
+                    return True
+        return False
+
     def _field(self, setting: SettingRow) -> SettingField:
         if setting.key not in self.fields:
             made = SettingField(setting, self._typed)
+            made.setParent(self)
             made.chosen.connect(self.chosen)
             made.reset_asked.connect(self.reset_asked)
             self.fields[setting.key] = made

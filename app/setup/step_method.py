@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.setup.method_view import MethodCard, MethodView, PresetCard
@@ -93,6 +95,9 @@ class MethodStep(PageBody):
             tip="Rank, alpha, targets, number formats, schedule: everything a plan has.",
         )
         self.form: SettingsForm | None = None
+        self._is_open = False
+        self._idle = QTimer(self)
+        self._idle.timeout.connect(self._prepare_form)
         self.all.toggled.connect(self._on_opened)
         self.add(column(self._method_row, self.recommendation, spacing=12))
         self.add(
@@ -119,8 +124,8 @@ class MethodStep(PageBody):
         self.recommendation.setVisible(bool(view.recommendation))
         self.preset_text.setText(view.preset_text)
         self.preset_text.setVisible(bool(view.preset_text))
-        if self.form is not None:
-            self.form.render_view(view.settings)
+        if self._is_open:
+            self._made_form().render_view(view.settings)
 
     def open_settings(self) -> None:
         """Unfold all settings."""
@@ -148,15 +153,33 @@ class MethodStep(PageBody):
     def _preset_chooser(self, key: str) -> Callable[[], None]:
         return lambda: self._model.choose_preset(key)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Make the form's controls one by one while there is nothing to do."""
+        super().showEvent(event)
+        if self.form is None:
+            self._idle.start(0)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Leave the rest until the step is looked at again."""
+        super().hideEvent(event)
+        self._idle.stop()
+
+    def _prepare_form(self) -> None:
+        if self._shown is None or not self._made_form().build_one(self._shown.settings):
+            self._idle.stop()
+
+    def _made_form(self) -> SettingsForm:
+        if self.form is None:
+            self.form = SettingsForm(self._model.type_value)
+            self.form.chosen.connect(self._model.set_value)
+            self.form.reset_asked.connect(self._model.reset)
+            self.form.searched.connect(self._model.search_settings)
+            self.all.body.addWidget(self.form)
+            self.form.show()  # now, so that a field in it can take the focus
+        return self.form
+
     def _on_opened(self, is_open: bool) -> None:  # noqa: FBT001 - Qt's signal
-        """Make the form when it is first wanted: most people never open it."""
-        if not is_open or self.form is not None:
-            return
-        self.form = SettingsForm(self._model.type_value)
-        self.form.chosen.connect(self._model.set_value)
-        self.form.reset_asked.connect(self._model.reset)
-        self.form.searched.connect(self._model.search_settings)
-        self.all.body.addWidget(self.form)
-        self.form.show()  # now, so that a field in it can take the focus
-        if self._shown is not None:
-            self.form.render_view(self._shown.settings)
+        self._idle.stop()
+        self._is_open = is_open
+        if is_open and self._shown is not None:
+            self._made_form().render_view(self._shown.settings)

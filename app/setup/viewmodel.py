@@ -73,6 +73,7 @@ class SetupViewModel(QObject):
         self._save_soon.setInterval(_SAVE_AFTER_MS)
         self._save_soon.timeout.connect(self._save)
         self._is_awake = False
+        self._is_editing = False
 
     # -- what stands -----------------------------------------------------------
 
@@ -351,12 +352,14 @@ class SetupViewModel(QObject):
             return
         self._history = history
         self._own = replace(self._own, start_failure=None)
+        self._is_editing = True  # one edit, one view: what follows from it is quiet
         self._save_soon.start()
         self._fit.drop_offer()
         if self.plan.model.id != before.model.id:
             self._models.resolve(self.plan.model.id, unpacks=True)
         self._follow_data()
         self._reckon()
+        self._is_editing = False
         self._publish()
 
     def _follow_data(self) -> None:
@@ -389,6 +392,8 @@ class SetupViewModel(QObject):
 
     @Slot()
     def _publish(self) -> None:
+        if self._is_editing:
+            return
         if self._own.step == "model":
             self._models.price(self.plan, self._fit.state.budget)
         self.changed.emit(self.view)
