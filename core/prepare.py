@@ -25,11 +25,12 @@ from core.plan.fields import with_value
 from core.plan.plan import DataChoice, Method, ModelChoice, Plan, Training
 from core.plan.problems import Problem, problems
 from core.runs.folder import RunFolder, create_run
-from core.units import bytes_text
 
 # Log, events and a run's small files, beside checkpoints and adapter.
 _RUN_FILES_BYTES = 32 << 20
 _DEMO_STEPS = 60
+# "unknown" is no reason to refuse: the person may know better.
+_TOO_MUCH = frozenset({"too-large", "fits-if-closed"})
 _VERSIONS_OF = ("torch", "transformers", "peft", "bitsandbytes", "tunesmith")
 
 
@@ -95,8 +96,8 @@ def new_run(
     _require_here(facts)
     _require_sound(problems(plan, context_length=facts.context_length))
     predicted = estimate(plan, shape_of(facts, places), budget)
-    if not predicted.fits and predicted.available is not None and not force:
-        raise _would_not_fit(plan, predicted, budget)
+    if predicted.verdict in _TOO_MUCH and not force:
+        raise _would_not_fit(predicted)
     accepted_rows(load(plan.data), plan.data)
     written = predicted.disk.adapter * 2 + predicted.disk.checkpoints
     durable.need_room(places.runs, written + _RUN_FILES_BYTES, what="This run")
@@ -197,14 +198,10 @@ def _require_here(facts: ModelFacts) -> None:
     )
 
 
-def _would_not_fit(
-    plan: Plan, predicted: MemoryEstimate, budget: DeviceBudget
-) -> WouldNotFit:
+def _would_not_fit(predicted: MemoryEstimate) -> WouldNotFit:
     return WouldNotFit(
         "memory.would_not_fit",
-        f"This would not fit: {plan.method.kind} needs about"
-        f" {bytes_text(predicted.process)}, and {budget.name} has"
-        f" {bytes_text(budget.free)} free.",
+        f"This would not fit: {predicted.reason[:1].lower()}{predicted.reason[1:]}",
         hint="“tunesmith fit” shows what to change; --force starts it all the same.",
     )
 

@@ -1,0 +1,234 @@
+"""What cannot work is refused before a run begins, with its reason and nothing lost."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core import durable, prepare
+from core.errors import WouldNotFit
+from core.hardware.budget import cpu_budget
+from core.places import Places
+from core.plan.codec import write_plan
+from core.plan.fields import with_value
+from core.plan.plan import Plan
+from core.prepare import check, demo_plan, new_run, quick_plan
+from core.units import GIB, MIB
+from tests.cli.conftest import Cli
+from tests.cli.tiny import write_rows, write_tiny_model
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_tiny_model(tmp_path / "tiny")
+
+
+@pytest.fixture
+def plan(tmp_path: Path, model: Path) -> Plan:
+    """A plan nothing is wrong with."""
+    rows = write_rows(tmp_path / "rows.jsonl")
+    plan = with_value(Plan(), "model.id", str(model))
+    plan = with_value(plan, "data.files", (str(rows),))
+    return with_value(plan, "train.seq_len", 64)
+
+
+def told(
+    cli: Cli, tmp_path: Path, plan: Plan, *words: str
+) -> tuple[int, dict[str, object]]:
+    """Return status and error of ``train`` with `plan`."""
+    write_plan(tmp_path / "plan.toml", plan)
+    answer = cli("train", str(tmp_path / "plan.toml"), *words, "--json")
+    return answer.status, answer.document["error"]
+
+
+def without_weights(model: Path) -> None:
+    (model / "model.safetensors").unlink()
+
+
+def only_pickles(model: Path) -> None:
+    (model / "model.safetensors").rename(model / "pytorch_model.bin")
+
+
+def remote_code(model: Path) -> None:
+    config = json.loads((model / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForCausalLM": "evil.Model"}
+    (model / "config.json").write_text(json.dumps(config))
+    (model / "evil.py").write_text("raise SystemExit")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [(without_weights, "weights"), (only_pickles, "pickle"), (remote_code, "code")],
+)
+def test_a_model_that_cannot_be_used_is_refused(
+    cli: Cli,
+    places: Places,
+    tmp_path: Path,
+    model: Path,
+    plan: Plan,
+    spoil: Callable[[Path], None],
+    word: str,
+) -> None:
+    """Without weights, with pickles alone, or with code of its own."""
+    spoil(model)
+    status, error = told(cli, tmp_path, plan)
+
+    assert 2 == status
+    assert str(error["code"]).startswith("model.")
+    assert word in f"{error['message']} {error['hint']}".lower()
+    assert not places.runs.exists() or [] == list(places.runs.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "dataset."),
+        (b"\x00\x01\x02\xff" * 100, "dataset."),
+        (b'{"messages": [{"role": "user", "content": "Hi"}]}\n', "dataset."),
+    ],
+    ids=["empty", "binary", "no answer"],
+)
+def test_data_that_cannot_be_used_is_refused(
+    cli: Cli, tmp_path: Path, plan: Plan, content: bytes, code: str
+) -> None:
+    """With the file named."""
+    Path(plan.data.files[0]).write_bytes(content)
+    status, error = told(cli, tmp_path, plan)
+
+    assert 2 == status
+    assert str(error["code"]).startswith(code)
+    assert error["hint"]
+
+
+def test_a_row_without_an_answer_names_its_line(
+    cli: Cli, tmp_path: Path, plan: Plan
+) -> None:
+    """And how to go on without it."""
+    rows = Path(plan.data.files[0])
+    lines = rows.read_text().splitlines(keepends=True)
+    lines[6] = '{"messages": [{"role": "user", "content": "Hi"}]}\n'
+    rows.write_text("".join(lines))
+    status, error = told(cli, tmp_path, plan)
+
+    assert 2 == status
+    assert {"file": str(rows), "line": 7} == error["where"]
+    assert "skip" in str(error["hint"])
+    run = new_run(
+        with_value(plan, "data.on_bad_row", "skip"), Places(home=tmp_path / "home")
+    )
+    assert "queued" == run.status().status
+
+
+def test_an_unknown_plan_key_names_the_nearest(cli: Cli, tmp_path: Path) -> None:
+    """Status 2, and the file."""
+    path = tmp_path / "plan.toml"
+    path.write_text("[train]\nepoch = 2\n")
+    answer = cli("train", str(path), "--json")
+
+    assert 2 == answer.status
+    assert "train.epochs" in answer.document["error"]["hint"]
+    assert str(path) == answer.document["error"]["where"]["file"]
+
+
+def test_everything_wrong_with_a_plan_is_said_at_once(cli: Cli, tmp_path: Path) -> None:
+    """Not one thing after another."""
+    write_plan(tmp_path / "p.toml", with_value(Plan(), "method.rank", 0))
+    answer = cli("train", str(tmp_path / "p.toml"), "--json")
+
+    assert 2 == answer.status
+    for key in ("model.id", "data.files", "method.rank"):
+        assert key in answer.document["error"]["message"]
+
+
+def test_what_would_not_fit_needs_force(places: Places, plan: Plan) -> None:
+    """Status 3, with both figures; --force starts it all the same."""
+    small = replace(cpu_budget(), free=MIB // 2, total=GIB)
+    with pytest.raises(WouldNotFit, match=r"not fit: .* KiB .* 512 KiB"):
+        new_run(plan, places, budget=small)
+
+    assert 3 == WouldNotFit.exit_status
+    assert new_run(plan, places, budget=small, force=True).plan_file.is_file()
+
+
+def test_a_run_that_would_fill_the_disk_is_refused(
+    cli: Cli, tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 1; the work could not have ended."""
+    monkeypatch.setattr(durable, "free_bytes", lambda folder: 1000)
+    status, error = told(cli, tmp_path, plan)
+
+    assert (1, "disk.full") == (status, error["code"])
+
+
+def test_the_starter_must_be_made_first(places: Places, plan: Plan) -> None:
+    """`new_run` starts no long work of its own; it says what is missing."""
+    from core.errors import ModelError
+
+    with pytest.raises(ModelError, match="has not been made") as caught:
+        new_run(with_value(plan, "model.id", "starter"), places)
+
+    assert "models download starter" in caught.value.hint
+
+
+def test_a_new_run_keeps_what_was_known(
+    places: Places, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Absolute paths, hashes and the prediction, whatever folder it is started from."""
+    folder = Path(plan.model.id).parent
+    monkeypatch.chdir(folder)
+    near = with_value(
+        with_value(plan, "model.id", "tiny"), "data.files", ("rows.jsonl",)
+    )
+    run = new_run(near, places)
+    facts = run.facts()
+
+    assert plan == run.plan()
+    assert str(folder / "tiny") == facts["model_path"]
+    assert durable.files_sha256([folder / "rows.jsonl"]) == facts["data_sha256"]
+    assert facts["predicted"]["process"] > 0
+    assert facts["device"]["kind"] in {"cpu", "cuda"}
+    assert "torch" in facts["versions"]
+
+
+def test_check_names_problems_and_price(places: Places, plan: Plan) -> None:
+    """A model that cannot be used is a problem beside its field."""
+    checked = check(plan, places)
+    assert () == checked.problems
+    assert checked.estimate is not None
+    assert checked.estimate.fits
+
+    lost = check(with_value(plan, "model.id", "nobody/knows-it"), places)
+    assert ["model.id"] == [problem.field for problem in lost.errors]
+    assert lost.estimate is None
+
+
+def test_a_quick_plan_can_be_run_as_it_is(places: Places, plan: Plan) -> None:
+    """Within the model's length, and small enough for this machine."""
+    quick = quick_plan(plan.model.id, plan.data.files, places)
+
+    assert 512 == quick.train.seq_len
+    assert 8 == quick.train.effective_batch
+    assert () == check(quick, places).errors
+
+
+def test_a_quick_plan_for_a_small_card_is_leaner(places: Places) -> None:
+    """Eight billion parameters on 12 GiB: four bits, and it fits."""
+    from core.hardware.budget import device_budget
+
+    card = device_budget(gpu_memory=12 * GIB)
+    quick = quick_plan("Qwen/Qwen3-8B", ("x.jsonl",), places, budget=card)
+
+    assert "qlora" == quick.method.kind
+    checked = check(quick, places, budget=card)
+    assert checked.estimate is not None
+    assert checked.estimate.fits
+
+
+def test_the_demo_plan_has_no_problems(places: Places) -> None:
+    """Its data comes along."""
+    plan = demo_plan(places, 7)
+
+    assert 7 == plan.train.max_steps
+    assert () == prepare.check(plan, places).errors
