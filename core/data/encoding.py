@@ -55,12 +55,8 @@ class Encoding:
         return path.open(encoding=self.name, errors=self.errors, newline=None)
 
 
-def encoding_of(path: Path, *, most_bytes: int | None = None) -> Encoding:
-    """Return the encoding of the text in `path`.
-
-    Args:
-        path: The file; it is read through once unless `most_bytes` is given.
-        most_bytes: Look no further than this; for a quick first look.
+def encoding_of(path: Path) -> Encoding:
+    """Return the encoding of the text in `path`, which is read through once.
 
     Raises:
         DatasetError: The file is empty or is no text.
@@ -78,7 +74,7 @@ def encoding_of(path: Path, *, most_bytes: int | None = None) -> Encoding:
             return Encoding(name=wide, note=note)
         _refuse_control(head, path)
         file.seek(0)
-        odd = _first_not_utf8(file, path, most_bytes)
+        odd = _first_not_utf8(file, path)
     return Encoding(name="utf-8") if odd is None else _guess(odd)
 
 
@@ -124,12 +120,10 @@ def _refuse_control(head: bytes, path: Path) -> None:
         )
 
 
-def _first_not_utf8(
-    file: IO[bytes], path: Path, most_bytes: int | None
-) -> bytes | None:
+def _first_not_utf8(file: IO[bytes], path: Path) -> bytes | None:
     """Return a sample around the first byte that is not UTF-8, or None."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    done = lines = 0
+    lines = 0
     while chunk := file.read(_CHUNK_BYTES):
         if b"\0" in chunk:
             line = lines + chunk[: chunk.index(0)].count(b"\n") + 1
@@ -144,9 +138,6 @@ def _first_not_utf8(
         except UnicodeDecodeError:
             return chunk
         lines += chunk.count(b"\n")
-        done += len(chunk)
-        if most_bytes is not None and done >= most_bytes:
-            return None
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as err:

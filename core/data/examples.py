@@ -43,10 +43,9 @@ def examples(
     """Return the encoded rows of `choice`; a pure function of files and arguments.
 
     Args:
-        choice: Files, format, mapping, held-out share, what is trained.
+        choice: What to read, and how.
         tokenizer: The model's.
-        seq_len: Longest row in tokens; longer chats are cut, longer texts become more
-            rows.
+        seq_len: Longest row in tokens; longer chats are cut, longer texts split.
         seed: Decides which rows are held out.
         tell: Hears how far it is.
 
@@ -61,7 +60,7 @@ def examples(
     train = encoder.encoded(training)
     held_out = encoder.encoded(held)
     if encoder.refused and choice.on_bad_row == "stop":
-        raise bad_rows(tuple(encoder.refused))
+        raise bad_rows(encoder.refused[0], len(encoder.refused))
     dropped = (*encoder.refused, *encoder.dropped)
     if not train:
         raise nothing_left(dropped, seq_len)

@@ -14,7 +14,6 @@ from core.errors import DatasetError, Where
 from core.plan.plan import DataChoice
 
 _LOOK_AT_RECORDS = 64
-_HEAD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +27,14 @@ class OpenData:
     meter: Meter
 
 
-def open_data(
-    file: str, choice: DataChoice, *, most_bytes: int | None = None
-) -> OpenData:
+def open_data(file: str, choice: DataChoice) -> OpenData:
     """Recognise one file of `choice` and return its rows, read as they are asked for.
 
     Raises:
         DatasetError: The file is missing, unreadable, empty, no text, or of a format
             nobody knows. Iterating may raise it too.
     """
-    source = open_source(Path(file), most_bytes=most_bytes)
+    source = open_source(Path(file))
     looked = list(islice(source.items, _LOOK_AT_RECORDS))
     records = [item for item in looked if isinstance(item, Record)]
     while looked and not records:  # a bad beginning; look on for the first good row
@@ -131,58 +128,60 @@ def format_name(layouts: list[Layout]) -> str:
     return " + ".join(dict.fromkeys(layout.format for layout in layouts))
 
 
-def head(path: str, n: int = 20, choice: DataChoice | None = None) -> LoadedData:
-    """Return the first `n` rows of one file, quickly, for a first look.
-
-    Raises:
-        DatasetError: The file as a whole cannot be used.
-    """
-    data = open_data(path, choice or DataChoice(), most_bytes=_HEAD_BYTES)
-    found = list(islice(data.rows, n))
-    return LoadedData(
-        format=data.layout.format,
-        rows=tuple(r for r in found if not isinstance(r, (RowProblem, SetAside))),
-        problems=tuple(r for r in found if isinstance(r, RowProblem)),
-        columns=data.columns,
-        mapped=dict(data.layout.columns),
-        notes=data.notes,
-        set_aside=sum(isinstance(row, SetAside) for row in found),
-    )
-
-
 def accepted_rows(data: LoadedData, choice: DataChoice) -> tuple[Row, ...]:
     """Return the rows to learn from, bad ones left out if the person agreed to that.
 
     Raises:
         DatasetError: There are bad rows and nobody agreed; or no row is usable.
     """
-    if data.problems and choice.on_bad_row == "stop":
-        raise bad_rows(data.problems)
-    if not data.rows:
-        raise DatasetError(
-            "dataset.no_usable_rows",
-            "Not one row can be learnt from.",
-            hint=_first_words(data.problems) or "Choose other data.",
-        )
+    first = data.problems[0] if data.problems else None
+    _require(len(data.rows), first, len(data.problems), choice)
     return data.rows
 
 
-def bad_rows(problems: tuple[RowProblem, ...]) -> DatasetError:
-    """Return the error that names the first of the bad rows and how many there are."""
-    first = problems[0]
-    others = len(problems) - 1
-    more = (
-        f" {others} more {'row has' if others == 1 else 'rows have'} problems."
-        if others
-        else ""
-    )
+def count_accepted_rows(choice: DataChoice) -> int:
+    """Return how many rows there are to learn from, keeping none of them.
+
+    Raises:
+        DatasetError: As `load` and `accepted_rows`.
+    """
+    if not choice.files:
+        raise no_files()
+    usable = bad = 0
+    first: RowProblem | None = None
+    for file in dict.fromkeys(choice.files):
+        for row in open_data(file, choice).rows:
+            if isinstance(row, RowProblem):
+                first = first or row
+                bad += 1
+            elif not isinstance(row, SetAside):
+                usable += 1
+    _require(usable, first, bad, choice)
+    return usable
+
+
+def _require(
+    usable: int, first: RowProblem | None, bad: int, choice: DataChoice
+) -> None:
+    if first is not None and choice.on_bad_row == "stop":
+        raise bad_rows(first, bad)
+    if not usable:
+        said = f"Line {first.line}: {first.message}" if first else ""
+        raise DatasetError(
+            "dataset.no_usable_rows",
+            "Not one row can be learnt from.",
+            hint=said or "Choose other data.",
+        )
+
+
+def bad_rows(first: RowProblem, count: int) -> DatasetError:
+    """Return the error that names the first of `count` bad rows."""
+    others = count - 1
+    rows = "row has" if others == 1 else "rows have"
+    more = f" {others} more {rows} problems." if others else ""
     return DatasetError(
         "dataset.row_invalid",
         f"Line {first.line} of {Path(first.file).name}: {first.message}{more}",
         hint="Correct the file, or leave such rows out with on_bad_row = skip.",
         where=Where(file=first.file, line=first.line),
     )
-
-
-def _first_words(problems: tuple[RowProblem, ...]) -> str:
-    return f"Line {problems[0].line}: {problems[0].message}" if problems else ""

@@ -13,33 +13,28 @@ from core.data.read_table import read_table
 from core.data.records import Item, Meter, Source
 from core.errors import DatasetError, Where
 
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt", ".md")
-"""What a file chooser offers; other names are judged by content."""
-
 _JSON = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _PROSE = {".txt", ".text", ".md", ".markdown"}
 
 
-def open_source(path: Path, *, most_bytes: int | None = None) -> Source:
+def open_source(path: Path) -> Source:
     """Return the records of `path`, read as they are asked for.
 
-    Args:
-        path: A file; the name is taken literally, never as a pattern.
-        most_bytes: Judge the encoding by no more than this; for a quick look.
+    The name is taken literally, never as a pattern.
 
     Raises:
         DatasetError: There is no such file, or it is empty or no text. Iterating may
             raise it too, where the fault lies deeper in the file.
     """
     try:
-        return _opened(path, most_bytes)
+        return _opened(path)
     except OSError as err:
         raise unreadable(path, err) from err
     except ValueError as err:  # a zero character in the name
         raise _missing(path) from err
 
 
-def _opened(path: Path, most_bytes: int | None) -> Source:
+def _opened(path: Path) -> Source:
     if path.is_dir():
         raise DatasetError(
             "dataset.folder",
@@ -60,7 +55,7 @@ def _opened(path: Path, most_bytes: int | None) -> Source:
             hint="It may be cut off, or a Git LFS pointer. Download it again.",
             where=Where(file=str(path)),
         )
-    encoding = encoding_of(path, most_bytes=most_bytes)
+    encoding = encoding_of(path)
     kind = _kind(path, encoding)
     notes = (encoding.note,) if encoding.note else ()
     meter = Meter()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.data.load import accepted_rows, load
+from core.data.load import accepted_rows, count_accepted_rows, load
 from core.data.rows import Chat, LoadedData, Text
 from core.errors import DatasetError
 from core.plan.plan import DataChoice
@@ -277,7 +277,9 @@ def test_bad_rows_stop_unless_skipping_was_agreed(tmp_path: Path) -> None:
     assert 2 == caught.value.where.line
     assert "2 more rows" in caught.value.message
     assert "skip" in caught.value.hint
-    assert 2 == len(accepted_rows(load(skip), skip))
+    assert 2 == len(accepted_rows(load(skip), skip)) == count_accepted_rows(skip)
+    with pytest.raises(DatasetError, match="2 more rows"):
+        count_accepted_rows(stop)
 
 
 def test_only_bad_rows_is_an_error_even_when_skipping(tmp_path: Path) -> None:

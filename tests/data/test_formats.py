@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from core.data.load import head, load
+from core.data.load import load
 from core.data.rows import Chat, LoadedData, Text
 from core.errors import DatasetError
 from core.plan.plan import DataChoice
@@ -300,17 +300,6 @@ def test_several_files_keep_their_names(tmp_path: Path) -> None:
     assert "messages + prompt-completion" == data.format
     assert [str(one)] == [problem.file for problem in data.problems]
     assert [str(two)] == [row.file for row in data.rows]
-
-
-def test_head_is_a_first_look(tmp_path: Path) -> None:
-    """Only the first rows are read."""
-    path = tmp_path / "rows.csv"
-    path.write_text("question,answer\n" + "hi,yo\n" * 500)
-
-    found = head(str(path), 3)
-
-    assert 3 == len(found.rows)
-    assert {"prompt": "question", "completion": "answer"} == found.mapped
 
 
 def test_no_file_is_an_error() -> None:
