@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core import durable
-from core.data.load import accepted_rows, load
+from core.data.load import count_accepted_rows
 from core.data.starter import starter_file
 from core.errors import ModelError, PlanError, WouldNotFit
 from core.estimate.advice import fit_plan, recommend
@@ -98,7 +98,7 @@ def new_run(
     predicted = estimate(plan, shape_of(facts, places), budget)
     if predicted.verdict in _TOO_MUCH and not force:
         raise _would_not_fit(predicted)
-    accepted_rows(load(plan.data), plan.data)
+    count_accepted_rows(plan.data)
     written = predicted.disk.adapter * 2 + predicted.disk.checkpoints
     durable.need_room(places.runs, written + _RUN_FILES_BYTES, what="This run")
     return create_run(places.make().runs, plan, _facts(plan, facts, predicted, budget))
