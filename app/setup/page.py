@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QVBoxLayout, Q
 
 from app.services import Services
 from app.setup.ports import ports
-from app.setup.present import STEP_TITLES, SetupView
+from app.setup.present import SetupView
+from app.setup.start_view import STEP_TITLES
 from app.setup.state import STEPS, Step
 from app.setup.step_data import DataStep
 from app.setup.step_fit import FitStep

@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from core.estimate.advice import Fit
-from core.models.shape import ModelShape
-
 from app.setup.report import DataReport, Preview
 from core.errors import TunesmithError
+from core.estimate.advice import Fit
 from core.estimate.answer import MemoryEstimate
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
+from core.models.shape import ModelShape
 from core.plan.plan import MethodKind, Plan
 
 Step = Literal["model", "data", "method", "fit", "start"]

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from app.setup.present import ProblemLine, StartView
+from app.setup.start_view import ProblemLine, StartView
 from app.setup.state import Step
 from app.setup.viewmodel import SetupViewModel
 from app.widgets.badge import Badge

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from app.qtwork.background import Background
 from app.qtwork.navigator import Navigator
 from app.setup.data_work import DataWork
-from app.setup.draft import load_draft, save_draft
+from app.setup.draft import load_draft
+from app.setup.draft_work import DraftWork
 from app.setup.fit_work import FitWork
 from app.setup.history import History
 from app.setup.model_work import ModelWork
@@ -25,12 +26,10 @@ from app.setup.present import SetupView, present
 from app.setup.presets import PRESETS
 from app.setup.state import Failure, SetupState, Shown, Step
 from core.errors import TunesmithError
-from core.plan.codec import parse_value, read_plan, write_plan
+from core.plan.codec import parse_value
 from core.plan.fields import BY_KEY, with_value
 from core.plan.plan import DataChoice, MethodKind, ModelChoice, Plan
 from core.runs.folder import RunFolder
-
-_SAVE_AFTER_MS: Final = 400
 
 
 class SetupViewModel(QObject):
@@ -63,15 +62,11 @@ class SetupViewModel(QObject):
         self._starting = Background(self)
         self._starting.answered.connect(self._on_made)
         self._starting.failed.connect(self._on_start_failed)
-        self._files = Background(self)
-        self._files.answered.connect(self._on_file_done)
-        self._files.failed.connect(self._on_file_failed)
-        self._saving = Background(self)
-        self._saving.failed.connect(self._on_save_failed)
-        self._save_soon = QTimer(self)
-        self._save_soon.setSingleShot(True)
-        self._save_soon.setInterval(_SAVE_AFTER_MS)
-        self._save_soon.timeout.connect(self._save)
+        self._drafts = DraftWork(ports.places, self)
+        self._drafts.opened.connect(self._on_opened)
+        self._drafts.written.connect(self._on_written)
+        self._drafts.failed.connect(self._on_file_failed)
+        self._drafts.unsaved.connect(self._on_unsaved)
         self._is_awake = False
         self._is_editing = False
 
@@ -113,13 +108,9 @@ class SetupViewModel(QObject):
 
     def shut_down(self) -> None:
         """Save the draft and end every child: the window is closing."""
-        self._save_soon.stop()
         self._models.shut_down()
         self._data.shut_down()
-        try:
-            save_draft(self._ports.places, self.plan)
-        except (TunesmithError, OSError):
-            return  # said before, when an edit could not be saved; closing goes on
+        self._drafts.save_now(self.plan)
 
     # -- edits -----------------------------------------------------------------
 
@@ -293,20 +284,20 @@ class SetupViewModel(QObject):
 
     def save_plan_as(self, path: Path) -> None:
         """Write the draft to `path` as a plan file."""
-        plan = self.plan
-        self._files.ask(lambda: _written(path, plan))
+        self._drafts.write(path, self.plan)
 
     def open_plan_file(self, path: Path) -> None:
         """Take the plan in `path` as the draft."""
-        self._files.ask(lambda: read_plan(path))
+        self._drafts.read(path)
 
     @Slot(object)
-    def _on_file_done(self, done: Plan | Path) -> None:
-        if isinstance(done, Plan):
-            self.open_plan(done)
-            self._navigator.toast("Plan opened", action="Undo", run=self.undo)
-            return
-        self._navigator.toast(f"Saved as {done.name}")
+    def _on_opened(self, plan: Plan) -> None:
+        self.open_plan(plan)
+        self._navigator.toast("Plan opened", action="Undo", run=self.undo)
+
+    @Slot(object)
+    def _on_written(self, path: Path) -> None:
+        self._navigator.toast(f"Saved as {path.name}")
 
     @Slot(object)
     def _on_file_failed(self, err: TunesmithError) -> None:
@@ -331,7 +322,7 @@ class SetupViewModel(QObject):
         self._set(is_starting=False, start_failure=Failure.of(err))
 
     @Slot(object)
-    def _on_save_failed(self, err: TunesmithError) -> None:
+    def _on_unsaved(self, err: TunesmithError) -> None:
         self._set(notice=f"The draft could not be saved. {err.message} {err.hint}")
 
     def dismiss_notice(self) -> None:
@@ -353,7 +344,7 @@ class SetupViewModel(QObject):
         self._history = history
         self._own = replace(self._own, start_failure=None)
         self._is_editing = True  # one edit, one view: what follows from it is quiet
-        self._save_soon.start()
+        self._drafts.save_soon(self.plan)
         self._fit.drop_offer()
         if self.plan.model.id != before.model.id:
             self._models.resolve(self.plan.model.id, unpacks=True)
@@ -381,11 +372,6 @@ class SetupViewModel(QObject):
         self._reckon()
         self._publish()
 
-    @Slot()
-    def _save(self) -> None:
-        plan = self.plan
-        self._saving.ask(lambda: _saved(self._ports, plan))
-
     def _set(self, **changes: Any) -> None:
         self._own = replace(self._own, **changes)
         self._publish()
@@ -397,12 +383,3 @@ class SetupViewModel(QObject):
         if self._own.step == "model":
             self._models.price(self.plan, self._fit.state.budget)
         self.changed.emit(self.view)
-
-
-def _written(path: Path, plan: Plan) -> Path:
-    write_plan(path, plan)
-    return path
-
-
-def _saved(ports: Ports, plan: Plan) -> None:
-    save_draft(ports.places, plan)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.setup.present import all_problems, present, step_count, step_of
+from app.setup.draft_problems import all_problems, step_of
+from app.setup.present import present
+from app.setup.start_view import step_count
 from app.setup.state import STEPS, DataState, FitState, ModelState, SetupState, Work
 from core.plan.fields import FIELDS, with_value
 from core.plan.plan import Plan

@@ -1,0 +1,109 @@
+"""The card that stays beside all five steps: what has been chosen so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.setup.model_view import short_facts
+from app.setup.presets import preset_of
+from app.setup.state import SetupState, Step
+from app.setup.words import METHOD_NAMES, joined, plural, verdict_words
+from core.plan.plan import Plan
+from core.units import bytes_text
+
+if TYPE_CHECKING:
+    from app.theme.tokens import Tone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryItem:
+    """One line of the summary card."""
+
+    step: Step
+    label: str
+    value: str
+    detail: str = ""
+    badge: str = ""
+    tone: Tone = "neutral"
+
+
+def present_summary(state: SetupState) -> tuple[SummaryItem, ...]:
+    """Return the four lines of the summary."""
+    return (
+        _model_item(state),
+        _data_item(state),
+        _method_item(state.plan),
+        _fit_item(state),
+    )
+
+
+def _model_item(state: SetupState) -> SummaryItem:
+    chosen = state.models.chosen
+    if chosen is None:
+        named = Path(state.plan.model.id).name
+        value = named or "Not chosen"
+        return SummaryItem(step="model", label="Model", value=value)
+    badge, tone = ("", "neutral") if chosen.local else ("Not here yet", "warn")
+    if chosen.problem:
+        badge, tone = "Cannot be trained", "bad"
+    return SummaryItem(
+        step="model",
+        label="Model",
+        value=chosen.name,
+        detail=short_facts(chosen),
+        badge=badge,
+        tone=tone,
+    )
+
+
+def _data_item(state: SetupState) -> SummaryItem:
+    files = state.plan.data.files
+    if not files:
+        return SummaryItem(step="data", label="Data", value="Not chosen")
+    value = Path(files[0]).name if len(files) == 1 else plural(len(files), "file")
+    report = state.data.report
+    if report is None:
+        return SummaryItem(step="data", label="Data", value=value)
+    tokens = f"{report.tokens.total:,} tokens" if report.tokens else ""
+    detail = joined(plural(report.usable, "row"), tokens)
+    waits = report.bad_rows > 0 and state.plan.data.on_bad_row == "stop"
+    return SummaryItem(
+        step="data",
+        label="Data",
+        value=value,
+        detail=detail,
+        badge=plural(report.bad_rows, "bad row") if waits else "",
+        tone="warn",
+    )
+
+
+def _method_item(plan: Plan) -> SummaryItem:
+    preset = preset_of(plan)
+    epochs = f"{plan.train.epochs:g} " + (
+        "epoch" if plan.train.epochs == 1 else "epochs"
+    )
+    length = f"{plan.train.max_steps:,} steps" if plan.train.max_steps else epochs
+    return SummaryItem(
+        step="method",
+        label="Method",
+        value=joined(METHOD_NAMES[plan.method.kind], preset.name if preset else ""),
+        detail=joined(f"rank {plan.method.rank}", length),
+    )
+
+
+def _fit_item(state: SetupState) -> SummaryItem:
+    estimate = state.fit.estimates.get(state.plan.method.kind)
+    if estimate is None:
+        return SummaryItem(step="fit", label="Memory", value="Not known yet")
+    words, tone = verdict_words(estimate)
+    free = estimate.available
+    return SummaryItem(
+        step="fit",
+        label="Memory",
+        value=bytes_text(estimate.process),
+        detail=f"of {bytes_text(free)} free" if free else "",
+        badge=words.capitalize(),
+        tone=tone,
+    )
