@@ -1,0 +1,101 @@
+"""Fetching and searching behind step 1, in real child processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.setup.model_work import ModelWork
+from app.setup.ports import Ports, hub_environment
+from core.models.find import all_models, find_model, shape_of
+from core.models.starter import STARTER_NAME
+
+
+@pytest.fixture
+def work(ports: Ports, qtbot: QtBot) -> Iterator[ModelWork]:
+    """Return the work over real models in an empty home, with the network off."""
+    places = ports.places
+    own = replace(
+        ports,
+        list_models=partial(all_models, places),
+        find_model=lambda wanted: find_model(wanted, places),
+        shape_of=lambda facts: shape_of(facts, places),
+        hub_environment=lambda: hub_environment("", is_offline=True),
+    )
+    made = ModelWork(own)
+    yield made
+    made.shut_down()
+
+
+def test_the_starter_is_listed_first(qtbot: QtBot, work: ModelWork) -> None:
+    """Nothing is on this disk, yet there is something to begin with."""
+    with qtbot.waitSignal(work.changed, timeout=30_000):
+        work.refresh()
+
+    listed = work.state.listed
+    assert listed is not None
+    assert "starter" == listed[0].id
+    assert len(listed) > 10
+
+
+def test_a_search_offline_is_refused_in_words(qtbot: QtBot, work: ModelWork) -> None:
+    """The Hub's client is asked in a child; its refusal comes back with a way out."""
+    work.search("smol")
+    work.search_hub()
+    assert work.state.is_searching
+    qtbot.waitUntil(lambda: work.state.failure is not None, timeout=60_000)
+
+    assert work.state.failure is not None
+    assert work.state.failure.hint
+    assert not work.state.is_searching
+
+
+def test_a_download_offline_is_refused_in_words(qtbot: QtBot, work: ModelWork) -> None:
+    """A download that cannot begin says why, and leaves nothing under way."""
+    with qtbot.waitSignal(work.resolved, timeout=30_000):
+        work.resolve("Qwen/Qwen2.5-0.5B")
+    work.make_ready()
+    assert work.state.work is not None
+    qtbot.waitUntil(lambda: work.state.failure is not None, timeout=60_000)
+
+    assert work.state.work is None
+    assert work.state.failure is not None
+    assert work.state.failure.hint
+
+
+def test_unpacking_can_be_cancelled(
+    qtbot: QtBot, work: ModelWork, ports: Ports
+) -> None:
+    """A cancel is no failure, and half a model is never taken for one."""
+    work.resolve("starter", unpacks=True)
+    qtbot.waitUntil(lambda: work.state.work is not None, timeout=30_000)
+    work.cancel()
+    qtbot.waitUntil(lambda: work.state.work is None, timeout=60_000)
+
+    assert work.state.failure is None
+    assert not (ports.places.models / STARTER_NAME).exists()
+    assert work.state.chosen is not None
+    assert not work.state.chosen.local
+
+
+@pytest.mark.slow
+def test_the_starter_unpacks_itself_when_chosen(qtbot: QtBot, work: ModelWork) -> None:
+    """Chosen for the first time, it is made ready with progress, and then is here."""
+    told: list[float] = []
+    work.changed.connect(
+        lambda: told.append(work.state.work.done) if work.state.work else None
+    )
+    work.resolve("starter", unpacks=True)
+
+    def is_here() -> bool:
+        chosen = work.state.chosen
+        return chosen is not None and chosen.local
+
+    qtbot.waitUntil(is_here, timeout=240_000)
+    assert work.state.shape is not None
+    assert max(told) >= 1
+    assert work.state.failure is None
