@@ -6,10 +6,9 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
-from app import theme
 from app.chat.views import ChatView
 from app.widgets.buttons import PrimaryButton, SecondaryButton
-from app.widgets.layout import row
+from app.widgets.layout import STRETCH, column, row
 from app.widgets.text import plain_tip
 
 _MOST_LINES = 8
@@ -92,13 +91,10 @@ class Composer(QWidget):
             "Edit", tip="Takes the last prompt back to be changed.", icon="edit"
         )
         self.edit.clicked.connect(self.edit_wanted)
-        line = row(spacing=8)
-        line.addWidget(self.field, 1)
-        for button in (self.edit, self.redo, self.stop, self.send):
-            line.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
-        line.setContentsMargins(32, 8, 24, 16)
-        self.setLayout(line)
-        self.setMinimumHeight(theme.px(56))
+        buttons = row(self.edit, self.redo, STRETCH, self.stop, self.send)
+        lines = column(self.field, buttons)
+        lines.setContentsMargins(32, 8, 24, 16)
+        self.setLayout(lines)
 
     def render_view(self, view: ChatView) -> None:
         """Offer what can be done now."""

@@ -24,6 +24,7 @@ from app.chat.conversation import Conversation
 from app.chat.side_panel import SidePanel
 from app.chat.viewmodel import ChatPorts, ChatViewModel
 from app.chat.views import AnswerView, Busy, ChatView, NoticeAction
+from app.glance import DeviceGlance
 from app.services import RunGlance, Services
 from app.widgets.buttons import SecondaryButton
 from app.widgets.document import SafeText
@@ -41,20 +42,30 @@ def build(services: Services) -> ChatPage:
         navigator=services.navigator,
         lease=services.lease,
         busy=_busy_reader(services),
+        has_gpu=lambda: _has_gpu(services),
     )
     model = ChatViewModel(ports)
     services.pulse.runs_changed.connect(model.on_runs_changed)
+    services.launcher.started.connect(model.on_run_started)
     page = ChatPage(model)
     model.setParent(page)
     return page
+
+
+def _has_gpu(services: Services) -> bool:
+    device = services.pulse.device
+    return isinstance(device, DeviceGlance) and device.is_gpu
 
 
 def _busy_reader(services: Services) -> Callable[[], Busy | None]:
     def busy() -> Busy | None:
         for glance in cast("Iterable[object]", services.pulse.runs or ()):
             if isinstance(glance, RunGlance) and glance.status == "running":
-                on_gpu = bool(getattr(services.pulse.device, "is_gpu", False))
-                return Busy(run_id=glance.run_id, name=glance.name, is_on_gpu=on_gpu)
+                return Busy(
+                    run_id=glance.run_id,
+                    name=glance.name,
+                    is_on_gpu=_has_gpu(services),
+                )
         return None
 
     return busy
@@ -82,7 +93,7 @@ class ChatPage(Page):
         self.composer.redo_wanted.connect(model.redo)
         self.composer.edit_wanted.connect(model.edit_last)
         self.side = SidePanel(model)
-        self.side.setFixedWidth(theme.px(348))
+        self.side.setFixedWidth(theme.px(324))
         self._lay_out()
         model.changed.connect(self.render_view)
         model.draft_wanted.connect(self.composer.put_back)

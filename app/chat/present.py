@@ -85,7 +85,7 @@ def present(facts: ChatFacts) -> ChatView:
     models = usable_models(facts.models or ())
     base = next((m for m in models if m.id == facts.base_id), None)
     speaking = voices(facts)
-    blocked = _blocked(facts, base)
+    blocked = is_blocked(facts, base)
     can_send = base is not None and bool(speaking) and not blocked and not facts.asked
     engine = facts.engine
     state, tone = _state(engine)
@@ -123,7 +123,7 @@ def present(facts: ChatFacts) -> ChatView:
     )
 
 
-def _blocked(facts: ChatFacts, base: ModelFacts | None) -> bool:
+def is_blocked(facts: ChatFacts, base: ModelFacts | None) -> bool:
     """Return whether a training has the GPU and the person has not said "anyway"."""
     return (
         base is not None
@@ -218,6 +218,8 @@ def _notice(
     engine, busy = facts.engine, facts.busy
     if engine.phase == "dead" or engine.problem:
         actions: tuple[tuple[NoticeAction, str], ...] = (("load", "Load again"),)
+        if blocked:
+            actions = (("runs", "Show the run"), ("anyway", "Load anyway"))
         return NoticeView(
             tone="bad",
             title=engine.problem,

@@ -12,7 +12,14 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.chat.answering import Answering
 from app.chat.engine import ChatEngine
-from app.chat.present import base_of, fits_base, present, usable_models, voices
+from app.chat.present import (
+    base_of,
+    fits_base,
+    is_blocked,
+    present,
+    usable_models,
+    voices,
+)
 from app.chat.transcript import Transcript, as_text, as_training_row
 from app.chat.views import Busy, ChatFacts, ChatView
 from app.qtwork.background import Background
@@ -47,6 +54,8 @@ class ChatPorts:
     lease: GpuLease
     busy: Callable[[], Busy | None]
     """The training that runs now, if one does."""
+    has_gpu: Callable[[], bool] = lambda: False
+    """Whether model and training share a graphics card."""
     start: Start = start_chat
 
 
@@ -157,7 +166,7 @@ class ChatViewModel(QObject):
     def load(self) -> None:
         """Load the base now."""
         base = self._base()
-        if base is None or not self.engine.is_idle:
+        if base is None or not self.engine.is_idle or is_blocked(self._facts(), base):
             return
         if base.path is None:
             self.engine.make_starter(self._ports.places.home)
@@ -269,6 +278,12 @@ class ChatViewModel(QObject):
         if self._ports.busy() is None:
             self._busy_allowed = False
         self.publish()
+
+    @Slot()
+    def on_run_started(self) -> None:
+        """Make room on the graphics card for a training that has just been started."""
+        if self._ports.has_gpu() and not self.engine.is_idle:
+            self._ports.lease.ask_back()
 
     # -- inside -----------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Slot
-from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from app import theme
 from app.library.detail import DetailPane
 from app.library.present import SORTS, LibraryView
-from app.library.shelves import AdapterModel, made_cards, made_table
+from app.library.shelves import COLUMNS, AdapterModel, made_cards, made_table
 from app.library.trash_panel import TrashPanel
 from app.library.viewmodel import LibraryViewModel
 from app.services import Services
@@ -175,12 +175,19 @@ class LibraryPage(Page):
         self.adapters.show_rows(view.rows)
         self._select(view.detail.adapter_id if view.detail else "")
         self.detail.setVisible(view.detail is not None)
-        for told_beside in (2, 5):  # method and date stand in the detail as well
-            self.table.setColumnHidden(told_beside, view.detail is not None)
+        self._hide_columns()
         if view.detail is not None:
             self.detail.show_detail(view.detail)
         self._shelf.setCurrentWidget(self._fitting(view))
         self.trash.render_view(view)
+
+    def _hide_columns(self) -> None:
+        """Leave to the detail what stands there as well, where room is short."""
+        hidden: tuple[int, ...] = ()
+        if self.detail.isVisibleTo(self._front):
+            hidden = (2, 5) if self.width() >= theme.px(1100) else (1, 2, 4, 5)
+        for column_at in range(1, len(COLUMNS)):
+            self.table.setColumnHidden(column_at, column_at in hidden)
 
     def _fitting(self, view: LibraryView) -> QWidget:
         if view.is_loading:
@@ -202,6 +209,11 @@ class LibraryPage(Page):
         ):
             flags = QItemSelectionModel.SelectionFlag
             selection.setCurrentIndex(wanted, flags.ClearAndSelect | flags.Rows)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as many columns as there is room for."""
+        super().resizeEvent(event)
+        self._hide_columns()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Read the shelves again: a training may have ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from app.theme.tokens import Tone
@@ -34,6 +34,8 @@ _PHASES: Final[Mapping[PhaseName, str]] = {
     "save": "Saving",
     "done": "Finishing",
 }
+START_PATIENCE_S: Final = 60.0
+"""An engine that has not said a word for so long after its start will not."""
 _STAGES: Final[Mapping[RunStatus, Stage]] = {
     "queued": "live",
     "running": "live",
@@ -68,6 +70,7 @@ class RunFacts:
     plan: Plan
     status: RunStatus
     created: float = 0.0
+    """Unix seconds."""
     predicted_memory: int | None = None
     device: str = ""
     ordered: frozenset[str] = frozenset()
@@ -119,6 +122,7 @@ class RunView:
 def present(facts: RunFacts, snapshot: Snapshot | None, *, now: float) -> RunView:
     """Return the page; `snapshot` is None until the run's events have been read."""
     state = snapshot.state if snapshot else RunState()
+    facts = _without_hope(facts, state, now=now)
     live = facts.status in {"running", "queued"}
     asked = _asked(facts.ordered)
     reading = _headline(facts, snapshot, state)
@@ -155,6 +159,14 @@ def present(facts: RunFacts, snapshot: Snapshot | None, *, now: float) -> RunVie
         plan_rows=plan_rows(facts.plan),
         discard_loses=_discard_loses(state, snapshot),
     )
+
+
+def _without_hope(facts: RunFacts, state: RunState, *, now: float) -> RunFacts:
+    """Return the facts, a run that never began to work as one that was interrupted."""
+    waited_s = now - facts.created
+    if facts.status == "queued" and state.last is None and waited_s > START_PATIENCE_S:
+        return replace(facts, status="interrupted")
+    return facts
 
 
 def _asked(ordered: frozenset[str]) -> Order | None:
@@ -227,6 +239,7 @@ def _progress(
 def _figures(
     facts: RunFacts, snapshot: Snapshot | None, state: RunState
 ) -> tuple[Figure, ...]:
+    kept = state.last_checkpoint
     return (
         Figure(
             label="Held-out loss",
@@ -254,6 +267,11 @@ def _figures(
             ),
         ),
         Figure(
+            label="Checkpoint",
+            value=f"step {kept.step}" if kept else "–",
+            tip="The newest whole checkpoint: where Resume goes on from.",
+        ),
+        Figure(
             label="Time",
             value=duration_text(snapshot.trained_s) if snapshot else "–",
             tip="How long the engine has worked on it, pauses left out.",
@@ -271,6 +289,12 @@ def _smoothed(snapshot: Snapshot | None) -> str:
 
 
 def _failure(facts: RunFacts, state: RunState) -> FailureView | None:
+    if facts.status == "interrupted" and state.last is None:
+        return FailureView(
+            title="The engine never started.",
+            text="The log may say why. Resume starts it again; nothing is lost.",
+            remedies=(),
+        )
     if facts.status == "interrupted":
         kept = state.last_checkpoint
         at = f"from the checkpoint of step {kept.step}" if kept else "from the start"

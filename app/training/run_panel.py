@@ -17,7 +17,7 @@ from app.training.steering import RunButtons
 from app.widgets.badge import Badge
 from app.widgets.buttons import GhostButton
 from app.widgets.card import Card
-from app.widgets.layout import STRETCH, boxed, column, grow, row
+from app.widgets.layout import STRETCH, FlowLayout, boxed, column, grow, row
 from app.widgets.log_tail import LogTail
 from app.widgets.notice import Action, Notice
 from app.widgets.page import PageBody
@@ -50,7 +50,7 @@ class RunPanel(QWidget):
         self.warnings = Notice(closable=True)
         self.headline = Text("", "heading", wrap=True)
         self.progress = ProgressRow("Progress", can_cancel=False)
-        self._figures = [(Text("", "caption"), Text("", "figure")) for _ in range(5)]
+        self._figures = [(Text("", "caption"), Text("", "figure")) for _ in range(6)]
         self.charts = RunCharts()
         self._make_tabs()
         body = PageBody(
@@ -92,11 +92,10 @@ class RunPanel(QWidget):
         card = Card()
         card.add(self.headline)
         card.add(self.progress)
-        figures = row(spacing=32)
+        figures = FlowLayout(spacing=28)
         for label, value in self._figures:
-            figures.addLayout(column(label, value, spacing=2))
-        figures.addStretch(1)
-        card.body.addLayout(figures)
+            figures.addWidget(boxed(column(label, value, spacing=2)))
+        card.add(boxed(figures))
         return card
 
     def _make_tabs(self) -> None:
@@ -181,8 +180,15 @@ class RunPanel(QWidget):
         if view.can_resume:
             tip = "Goes on from the last checkpoint."
             actions.append(Action(text="Resume", run=self._model.resume, tip=tip))
+        tip = "Shows what the engine wrote, at the foot of this page."
+        actions.append(Action(text="Show log", run=self._show_log, tip=tip))
         tone = "warn" if view.look.tone == "warn" else "bad"
         self.failure.show_notice(tone, failure.title, failure.text, actions=actions)
+
+    def _show_log(self) -> None:
+        self.tabs.setCurrentIndex(1)
+        bar = self._body.verticalScrollBar()
+        bar.setValue(bar.maximum())
 
     def _ask_discard(self) -> None:
         if self._view is None:

@@ -227,6 +227,8 @@ class RunViewModel(QObject):
         supervisor.finished.connect(self._on_supervisor_gone)
         self._supervisor = supervisor
         supervisor.start()
+        if facts.status == "queued":
+            self._start_timer.start()
         self.publish()
 
     @Slot(object)
@@ -262,6 +264,10 @@ class RunViewModel(QObject):
             status=self._status_now(status.status),
             ordered=self._folder.ordered(),
         )
+        if self._facts.status == "queued":
+            self._start_timer.start()
+        elif self._rested_as is None:
+            self._start_timer.stop()
         self._schedule()
 
     def _status_now(self, written: RunStatus) -> RunStatus:

@@ -97,6 +97,7 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
         navigator=navigator,
         lease=lease,
         busy=lambda: busy[0] if busy else None,
+        has_gpu=lambda: bool(busy and busy[0].is_on_gpu),
         start=start,
     )
     model = ChatViewModel(ports)
@@ -349,17 +350,32 @@ def test_a_training_on_the_card_is_not_disturbed(desk: Desk) -> None:
     desk.bot.waitUntil(lambda: desk.page.side.state.text == "Ready")
 
 
-def test_a_run_that_needs_the_device_gets_it(desk: Desk) -> None:
-    """Asked to give the device back, the chat unloads and says why."""
+def test_a_run_that_is_started_gets_the_card(desk: Desk) -> None:
+    """The chat unloads by itself, keeps the words and says why."""
     desk.look()
     desk.model.load()
     desk.bot.waitUntil(lambda: desk.page.side.state.text == "Ready")
 
-    desk.lease.ask_back()
+    desk.busy.append(Busy(run_id="r-1", name="night", is_on_gpu=True))
+    desk.model.on_run_started()
 
     assert "" == desk.lease.taken_by
     desk.bot.waitUntil(desk.page.notice.isVisible)
     assert "make room for a training" in desk.page.notice.words[0]
+
+
+def test_on_the_processor_chat_and_training_go_side_by_side(desk: Desk) -> None:
+    """There is no card to make room on."""
+    desk.look()
+    desk.model.load()
+    desk.bot.waitUntil(lambda: desk.page.side.state.text == "Ready")
+
+    desk.busy.append(Busy(run_id="r-1", name="night", is_on_gpu=False))
+    desk.model.on_run_started()
+
+    desk.say("hello")
+    desk.wait_for_answers()
+    assert ["base says hello"] == desk.answers()
 
 
 def test_another_base_unloads_this_one_and_keeps_the_words(desk: Desk) -> None:

@@ -289,7 +289,8 @@ def test_emptying_the_trash_asks_once(desk: Desk) -> None:
 
     desk.model.empty_trash()
 
-    desk.bot.waitUntil(lambda: not gone.path.exists())
+    desk.bot.waitUntil(lambda: bool(desk.toasts))
+    assert not gone.path.exists()
     assert desk.toasts[-1][0].endswith("freed.")
 
 

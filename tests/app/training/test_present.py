@@ -156,6 +156,20 @@ def test_an_interrupted_run_says_where_it_goes_on() -> None:
     assert "checkpoint of step 30" in shown.failure.text
 
 
+def test_an_engine_that_never_spoke_can_be_started_again() -> None:
+    """A run that waits for ever would be a dead end."""
+    waiting = facts("queued")
+    nothing = RunTracker().digest([])
+
+    early = present(waiting, nothing, now=START + 30)
+    late = present(waiting, nothing, now=START + 90)
+
+    assert ("Starting", False) == (early.look.text, early.can_resume)
+    assert ("Interrupted", True) == (late.look.text, late.can_resume)
+    assert late.failure is not None
+    assert "The engine never started." == late.failure.title
+
+
 def test_discarding_names_what_is_lost() -> None:
     """The question before it says how much work goes."""
     assert view().discard_loses.startswith("34 trained steps (1 min 14 s of work)")
