@@ -51,8 +51,8 @@ def preview(
     if wanted is None:
         raise DatasetError(
             "dataset.no_such_row",
-            f"There is no row {row}; the files hold {rows} usable rows.",
-            hint=f"Choose a row from 0 to {max(0, rows - 1)}.",
+            f"There is no row {row}; usable rows: {rows}, counted from 0.",
+            hint=f"Choose a row up to {rows - 1}." if rows else "Choose other data.",
         )
     whole = marked(wanted, tokenizer, train_on=choice.train_on)
     tokens = tuple(_shown(whole, tokenizer, seq_len))

@@ -192,9 +192,13 @@ def _slow_element(cursor: Cursor) -> tuple[Item, bool]:
 def _objects(file: IO[str]) -> Iterator[Item]:
     """Give the rows of an object that wraps a list, or of objects in sequence."""
     cursor = Cursor(file)
-    if cursor.skip_space() == "{" and _enter_list(cursor):
-        yield from _array(cursor)
-        return
+    if cursor.skip_space() == "{":
+        cursor.advance(1)
+        if _find_list(cursor):
+            cursor.advance(1)
+            yield from _array(cursor)
+            yield from _other_lists(cursor)
+            return
     file.seek(0)
     cursor = Cursor(file)
     while char := cursor.skip_space():
@@ -211,26 +215,37 @@ def _objects(file: IO[str]) -> Iterator[Item]:
                 yield BadRecord(line=before, code="dataset.row_syntax", message=message)
 
 
-def _enter_list(cursor: Cursor) -> bool:
-    """Move into the first list of objects in the object ahead; False if it has none."""
-    cursor.advance(1)
+def _other_lists(cursor: Cursor) -> Iterator[Item]:
+    """Name each further list of an object: which one to learn from is not ours to say."""
+    while cursor.skip_space() == ",":
+        cursor.advance(1)
+        name, line = _find_list(cursor), cursor.line
+        length = cursor.value_length() if name else None
+        if not length:
+            return
+        cursor.advance(length)
+        message = f"A second list, “{name}”, is not read. Put it in a file of its own."
+        yield BadRecord(line=line, code="dataset.second_list", message=message)
+
+
+def _find_list(cursor: Cursor) -> str:
+    """Move to the next list of objects in the object we are in; return its key."""
     while cursor.skip_space() == '"':
         try:
             key, length = cursor.decode(DECODER)
         except (ValueError, RecursionError):
-            return False
+            return ""
         cursor.advance(length)
         if cursor.skip_space() != ":":
-            return False
+            return ""
         cursor.advance(1)
         is_list = cursor.skip_space() == "[" and key not in _ROW_LISTS
         if is_list and re.match(r"\[\s*\{", cursor.text(1 << 16)):
-            cursor.advance(1)
-            return True
+            return str(key) or "list"
         length = cursor.value_length()
         if not length:
-            return False
+            return ""
         cursor.advance(length)
         if cursor.skip_space() == ",":
             cursor.advance(1)
-    return False
+    return ""

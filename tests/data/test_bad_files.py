@@ -168,6 +168,27 @@ CASES = (
         rows=2,
         file="data.json",
     ),
+    Case(
+        "two lists inside an object",
+        f'{{"train": [{ROW}],\n"info": {{"a": [{{}}]}},\n"test": [{ROW}]}}'.encode(),
+        rows=1,
+        problems=((3, "dataset.second_list"),),
+        file="data.json",
+    ),
+    Case(
+        "one row that is a chat",
+        b'{"messages": [{"role": "user", "content": "a"},\n'
+        b'{"role": "assistant", "content": "b"}]}',
+        rows=1,
+        file="data.json",
+    ),
+    Case(
+        "objects one after another",
+        b'{"prompt": "a",\n "completion": "b"}\n{"prompt": "a",\n "completion": ""}',
+        rows=1,
+        problems=((3, "dataset.row_no_answer"),),
+        file="data.json",
+    ),
     Case("no rows", b"[]", refused="dataset.empty", file="data.json"),
     Case(
         "no row that can be read",
