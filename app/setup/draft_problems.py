@@ -84,8 +84,10 @@ def _data_problems(state: SetupState) -> list[Problem]:
 
 
 def _fit_problems(state: SetupState) -> list[Problem]:
-    if state.fit.other is not None:
-        return []  # the figures on show are another card's
+    other = state.fit.other
+    if other is not None:
+        words = f"The memory shown is for {other.name}, not for this machine."
+        return [_warning("memory", words)]
     estimate = state.fit.estimates.get(state.plan.method.kind)
     if estimate is None or estimate.verdict in {"fits", "unknown"}:
         return []

@@ -149,10 +149,10 @@ def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitVie
 def _device_detail(budget: DeviceBudget | None, *, is_other: bool) -> str:
     if budget is None:
         return ""
-    kind = "graphics card" if budget.kind == "cuda" else "processor and main memory"
-    free = f"{bytes_text(budget.free)} of {bytes_text(budget.total)} free"
-    whose = "a card you name, nothing else running on it" if is_other else kind
-    return f"{free} · {whose}"
+    if is_other:
+        return f"{bytes_text(budget.total)}, with nothing else running on it"
+    kind = "" if budget.kind == "cuda" else " main memory"
+    return f"{bytes_text(budget.free)} of {bytes_text(budget.total)}{kind} free"
 
 
 def _free(estimate: MemoryEstimate | None) -> int:

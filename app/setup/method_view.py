@@ -90,7 +90,6 @@ def present_method(
                     f"{preset.values['train.epochs']:g} epochs"
                     if preset.values["train.epochs"] != 1
                     else "1 epoch",
-                    f"rate {preset.values['train.learning_rate']:g}",
                 ),
                 is_chosen=preset is worn,
             )

@@ -231,8 +231,13 @@ class ModelList(QListView):
 
     def show_cards(self, cards: tuple[ModelCard, ...]) -> None:
         """Show `cards`."""
-        if cards != self._rows.cards:
-            self._rows.show(cards)
+        if cards == self._rows.cards:
+            return
+        before = _chosen_row(self._rows.cards)
+        self._rows.show(cards)
+        chosen = _chosen_row(cards)
+        if chosen is not None and chosen != before:
+            self.scrollTo(self._rows.index(chosen))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Choose with Space as well as with Enter."""
@@ -244,3 +249,7 @@ class ModelList(QListView):
     def _on_picked(self, index: QModelIndex) -> None:
         card: ModelCard = index.data(_CARD)
         self.picked.emit(card.id)
+
+
+def _chosen_row(cards: tuple[ModelCard, ...]) -> int | None:
+    return next((at for at, card in enumerate(cards) if card.is_chosen), None)

@@ -169,10 +169,10 @@ def short_facts(item: ModelFacts) -> str:
 
 
 def _where(item: ModelFacts) -> str:
-    if item.local:
-        return joined("On this computer", bytes_text(item.disk) if item.disk else "")
     if item.source == "starter":
         return "Comes with Tunesmith"
+    if item.local:
+        return joined("On this computer", bytes_text(item.disk) if item.disk else "")
     if item.source == "local":
         return "No weights"
     size = bytes_text(item.disk) if item.disk else ""
@@ -267,7 +267,10 @@ def _chosen_words(
     )
     return (
         f"{item.name} is not on this computer",
-        f"Download it once{size}; after that it needs no network.{gated}",
+        (
+            f"Download it once{size}; after that it needs no network. A download that is"
+            f" stopped goes on where it was.{gated}"
+        ),
         "accent",
         "download",
         "Download",

@@ -75,7 +75,7 @@ class SetupPage(Page):
         self._stack = QStackedWidget()
         self._holders = {step: _holder(self._stack) for step in STEPS}
         self._made: dict[Step, QWidget] = {}
-        self.summary = SummaryCard("This run", width=248)
+        self.summary = SummaryCard("This run", width=256)
         self.summary.requested.connect(self._on_summary)
         self.back = SecondaryButton(
             "Back", tip="The step before. Alt+Left", icon="left"

@@ -140,7 +140,7 @@ def _facts(state: SetupState) -> tuple[tuple[str, str, str], ...]:
         ),
         *_length(state),
         (
-            "Step",
+            "Each step",
             (
                 f"{plan.train.effective_batch} sequences of at most"
                 f" {plan.train.seq_len:,} tokens"

@@ -10,6 +10,7 @@ from app.setup.model_view import short_facts
 from app.setup.presets import preset_of
 from app.setup.state import SetupState, Step
 from app.setup.words import METHOD_NAMES, joined, plural, verdict_words
+from core.hardware.budget import DeviceBudget
 from core.plan.plan import Plan
 from core.units import bytes_text
 
@@ -45,7 +46,7 @@ def _model_item(state: SetupState) -> SummaryItem:
         named = Path(state.plan.model.id).name
         value = named or "Not chosen"
         return SummaryItem(step="model", label="Model", value=value)
-    badge, tone = ("", "neutral") if chosen.local else ("Not here yet", "warn")
+    badge, tone = ("", "neutral") if chosen.local else ("Not here", "warn")
     if chosen.problem:
         badge, tone = "Cannot be trained", "bad"
     return SummaryItem(
@@ -103,7 +104,15 @@ def _fit_item(state: SetupState) -> SummaryItem:
         step="fit",
         label="Memory",
         value=bytes_text(estimate.process),
-        detail=f"of {bytes_text(free)} free" if free else "",
+        detail=_room(free, state.fit.other),
         badge=words.capitalize(),
         tone=tone,
     )
+
+
+def _room(free: int | None, other: DeviceBudget | None) -> str:
+    if not free:
+        return ""
+    if other is not None:
+        return f"of {bytes_text(free)} on {other.name}"
+    return f"of {bytes_text(free)} free"

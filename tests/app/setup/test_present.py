@@ -98,6 +98,8 @@ def test_another_card_does_not_judge_the_start(tmp_path: Path) -> None:
 
     assert not view.start.forces
     assert "Start training" == view.start.start_text
+    assert "not for this machine" in view.start.problems[0].message
+    assert "of 10.0 GiB on a card with 4 GiB" == view.summary[3].detail
 
 
 def test_starting_offers_no_second_start(tmp_path: Path) -> None:
