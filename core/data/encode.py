@@ -244,7 +244,11 @@ def _span_by_prefix(whole: Rendered, number: int, tokenizer: Tokenizer) -> Span 
     tools = whole.tools
     try:
         asked = tokenizer.render(before, tools=tools, add_generation_prompt=True)
-        answered = tokenizer.render(after, tools=tools, add_generation_prompt=False)
+        answered = (
+            tokenizer.render(after, tools=tools, add_generation_prompt=False)
+            if len(after) < len(whole.turns)
+            else whole.text
+        )
     except TemplateRefusedError:
         return None
     if not (whole.text.startswith(answered) and answered.startswith(asked)):
