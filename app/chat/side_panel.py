@@ -34,7 +34,7 @@ class SidePanel(PageBody):
         self._model = model
         self._shown: tuple[AdapterChoice, ...] | None = None
         self._sliders: dict[str, LabeledSlider] = {}
-        self.column.setContentsMargins(0, 28, 24, 24)
+        self.column.setContentsMargins(0, 28, 12, 24)
         self.column.setSpacing(16)
         self.add(self._voices_card())
         self.add(self._prompt_card())
@@ -126,11 +126,11 @@ class SidePanel(PageBody):
             " words come up. Without effect at temperature 0.",
         )
         self.repetition = LabeledSlider(
-            "Repetition penalty",
+            "Repetition",
             stops=[1 + at / 20 for at in range(11)],
             default=_DEFAULT.repetition_penalty,
             decimals=2,
-            tip="Makes tokens that were said less likely. Raised: fewer loops, odder"
+            tip="Repetition penalty: makes tokens that were said less likely. Raised: fewer loops, odder"
             " words.",
         )
         self.seed = NumberField(

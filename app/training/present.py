@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from app.glance import short_device_name
 from app.theme.tokens import Tone
 from app.training.reading import Reading, Stage, loss_text, read_curve
 from app.training.remedies import Remedy, likely_cause, remedies
@@ -15,7 +16,7 @@ from app.training.words import (
     StatusLook,
     method_text,
     model_name,
-    speed_text,
+    rate_text,
     when_text,
 )
 from core.plan.fields import FIELDS, value_of
@@ -180,7 +181,7 @@ def _subtitle(facts: RunFacts, *, now: float) -> str:
     parts = (
         model_name(facts.plan),
         method_text(facts.plan),
-        facts.device,
+        short_device_name(facts.device) if facts.device else "",
         when_text(facts.created, now=now),
     )
     return " · ".join(part for part in parts if part)
@@ -252,8 +253,8 @@ def _figures(
             tip="Loss on the rows being learnt, smoothed over about ten steps.",
         ),
         Figure(
-            label="Speed",
-            value=_or_dash(state.tokens_per_s, speed_text),
+            label="Tokens/s",
+            value=_or_dash(state.tokens_per_s, rate_text),
             tip="Trained tokens in a second.",
         ),
         Figure(
@@ -268,8 +269,8 @@ def _figures(
         ),
         Figure(
             label="Checkpoint",
-            value=f"step {kept.step}" if kept else "–",
-            tip="The newest whole checkpoint: where Resume goes on from.",
+            value=str(kept.step) if kept else "–",
+            tip="The step of the newest whole checkpoint: where Resume goes on from.",
         ),
         Figure(
             label="Time",

@@ -74,10 +74,14 @@ def method_text(plan: Plan) -> str:
     return f"{name}, rank {plan.method.rank}" if plan.method.has_adapter else name
 
 
+def rate_text(per_s: float) -> str:
+    """Return a rate with three digits at most: ``416``, ``9.4``, ``12.3k``."""
+    return count_text(round(per_s, 1) if per_s < 10 else round(per_s))
+
+
 def speed_text(tokens_per_s: float) -> str:
-    """Return a speed with three digits at most: ``416 tokens/s``, ``9.4 tokens/s``."""
-    shown = round(tokens_per_s, 1) if tokens_per_s < 10 else round(tokens_per_s)
-    return f"{count_text(shown)} tokens/s"
+    """Return a speed with its unit: ``416 tokens/s``."""
+    return f"{rate_text(tokens_per_s)} tokens/s"
 
 
 def when_text(t: float, *, now: float) -> str:
