@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRect, Qt, QTimer, Signal, Slot
+import shiboken6
+from PySide6.QtCore import QElapsedTimer, QRect, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from app import glance, theme
 from app.services import RunGlance, Services
 from app.settings import AppSettings
-from app.widgets.buttons import GhostButton
 from app.widgets.layout import STRETCH, row
 from app.widgets.notice import Action, Notice
 from app.widgets.page import Page
-from app.widgets.rail import Rail, RailEntry
+from app.widgets.rail import Rail, RailButton, RailEntry
 from app.widgets.status_bar import StatusBar
 from app.widgets.text import Text
 from app.widgets.toast import ToastHost
@@ -25,6 +25,15 @@ from core.errors import TunesmithError
 
 LEAST_WIDTH = 1024
 LEAST_HEIGHT = 700
+_SLICE_MS = 8
+_NO_MORE = object()
+
+_COMMANDS = RailEntry(
+    key="commands",
+    title="Commands",
+    icon="command",
+    tip="Every page and action by name",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +77,8 @@ class MainWindow(QWidget):
         self._rail = Rail(entries, head=_brand())
         self._rail.setFixedWidth(theme.px(196))
         self._rail.requested.connect(self.open_page)
-        commands = GhostButton(
-            "Commands", tip="Every page and action by name (Ctrl+K)", icon="command"
-        )
+        commands = RailButton(_COMMANDS, is_place=False)
+        commands.set_note("Ctrl+K")
         commands.clicked.connect(self._show_commands)
         self._rail.foot.addWidget(commands)
         self._stack = QStackedWidget()
@@ -296,15 +304,32 @@ class MainWindow(QWidget):
         HelpDialog(self._current, self).open()
 
     def build_soon(self, keys: Sequence[str]) -> None:
-        """Build pages nobody asked for yet, one each time there is nothing to do."""
-        waiting = [key for key in keys if key not in self._pages]
+        """Build pages nobody asked for yet, a little each time there is nothing to do.
 
-        def build_one() -> None:
-            if waiting and self.isVisible():
-                self.page(waiting.pop(0))
-                QTimer.singleShot(0, self, build_one)
+        Styling a page's widgets costs more than making them, so that is done in slices
+        too: the first visit then only paints.
+        """
+        steps = self._steps(keys)
 
-        QTimer.singleShot(0, self, build_one)
+        def go_on() -> None:
+            since = QElapsedTimer()
+            since.start()
+            while self.isVisible() and since.elapsed() < _SLICE_MS:
+                if next(steps, _NO_MORE) is _NO_MORE:
+                    return
+            if self.isVisible():
+                QTimer.singleShot(0, self, go_on)
+
+        QTimer.singleShot(0, self, go_on)
+
+    def _steps(self, keys: Sequence[str]) -> Iterator[None]:
+        for key in keys:
+            page = self.page(key)
+            yield
+            for widget in page.findChildren(QWidget):
+                if shiboken6.isValid(widget):  # the page may have let it go meanwhile
+                    widget.ensurePolished()
+                yield
 
 
 def _brand() -> QWidget:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QThreadPool, QTimer, Slot
+import importlib
+
+from PySide6.QtCore import QObject, QThreadPool, Slot
 from PySide6.QtWidgets import QApplication
 
 from app import theme
 from app.compose import PAGES, compose
 from app.crash import CrashReporter, start_log
 from app.main_window import MainWindow
+from app.qtwork.background import Background
 from core.places import Places
 
 _PATIENCE_MS = 1500
@@ -26,6 +29,7 @@ class Session(QObject):
         self.window = MainWindow(PAGES, self.services)
         self._crashes = CrashReporter(self)
         self._crashes.crashed.connect(self.window.show_crash)
+        self._warming = Background(self)
         app.styleHints().colorSchemeChanged.connect(self._on_scheme_changed)
 
     def show(self, *, page: str = "home") -> None:
@@ -42,7 +46,9 @@ class Session(QObject):
         if self.services.settings.problem:
             self.window.show_problem(self.services.settings.problem)
         self.services.pulse.start()
-        QTimer.singleShot(300, self.window, self._build_others)
+        # What pages import costs half a second; a thread pays it, in small change.
+        self._warming.busy_changed.connect(self._on_warmed)
+        self._warming.ask(_import_what_pages_need)
 
     def end(self) -> None:
         """End the threads and let the engines run on by themselves."""
@@ -64,6 +70,21 @@ class Session(QObject):
         if self.services.settings.now.appearance == "system":
             self.restyle()
 
-    @Slot()
-    def _build_others(self) -> None:
-        self.window.build_soon([spec.key for spec in PAGES])
+    @Slot(bool)
+    def _on_warmed(self, is_busy: bool) -> None:  # noqa: FBT001 - Qt's signal
+        if not is_busy:
+            self.window.build_soon([spec.key for spec in PAGES])
+
+
+def _import_what_pages_need() -> None:
+    for name in (
+        "numpy",
+        "app.setup.page",
+        "app.training.page",
+        "app.library.page",
+        "app.chat.page",
+        "app.models.page",
+        "app.preferences.page",
+        "pyqtgraph",
+    ):
+        importlib.import_module(name)

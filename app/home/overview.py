@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.home.present import AdapterCard, Attention, HomeView, RunCard
@@ -40,25 +40,20 @@ class Overview(QWidget):
         self._runs = QVBoxLayout()
         self._runs.setSpacing(12)
         self._running.body.addLayout(self._runs)
-        self._made = Card("Last adapters")
         all_button = GhostButton("Open the library", tip="All adapters", compact=True)
         all_button.clicked.connect(lambda: self.requested.emit("library", None))
-        self._made.header.addWidget(all_button)
         self._grid = QGridLayout()
         self._grid.setSpacing(12)
-        self._made.body.addLayout(self._grid)
+        heading = row(Text("Last adapters", "heading"), STRETCH, all_button)
+        self._made = boxed(column(heading, self._grid, spacing=12))
         self._machine = Card("This machine")
         self._meters = (Meter(), Meter())
         for meter in self._meters:
             self._machine.add(meter)
-        side = QVBoxLayout()
-        side.setSpacing(16)
-        side.addWidget(self._machine)
-        side.addWidget(self._next_card())
-        side.addStretch(1)
-        left = column(self._running, self._made, STRETCH, spacing=16)
+        side = column(self._machine, self._next_card(), STRETCH, spacing=16)
+        left = column(self._running, self._made, STRETCH, spacing=20)
         columns = QHBoxLayout()
-        columns.setSpacing(16)
+        columns.setSpacing(20)
         columns.addLayout(left, 5)
         columns.addWidget(boxed(side), 3)
         lines = QVBoxLayout(self)
@@ -143,11 +138,13 @@ class Overview(QWidget):
         box = ChoiceCard(name=f"Adapter {card.name}: {card.gain}", tip=tip)
         box.body.addWidget(ElidedLabel(card.name, "strong"))
         box.body.addWidget(ElidedLabel(f"{card.base}  ·  {card.when}", "caption"))
-        box.body.addWidget(
-            Badge(card.gain, card.tone, tip=card.problem or card.gain),
-            0,
-            Qt.AlignmentFlag.AlignLeft,
+        gain = Badge(card.gain, card.tone, tip=card.problem or card.gain)
+        talk = GhostButton(
+            "Chat", tip=f"Ask {card.name} and its base the same thing", compact=True
         )
+        talk.setAccessibleName(f"Chat with {card.name}")
+        talk.clicked.connect(self._going("chat", card.adapter_id))
+        box.body.addLayout(row(gain, STRETCH, talk))
         box.picked.connect(self._going("library", card.adapter_id))
         return box
 

@@ -11,6 +11,7 @@ from app.glance import DeviceGlance, short_device_name
 from core.errors import TunesmithError
 from core.hardware.doctor import DoctorProblem
 from core.library.record import AdapterRecord
+from core.models.starter import STARTER_ID, STARTER_NAME
 from core.units import GIB, bytes_text, duration_text
 
 if TYPE_CHECKING:
@@ -217,12 +218,15 @@ def _gain(record: AdapterRecord) -> tuple[str, Tone]:
     if before is None or after is None or before <= 0:
         return "Held-out loss not measured", "neutral"
     change = (after - before) / before
-    words = f"Held-out loss {before:.2f} → {after:.2f} ({change:+.0%})"
+    sign = "−" if change < 0 else "+"
+    words = f"Held-out loss {before:.2f} → {after:.2f}, {sign}{abs(change):.0%}"
     return words, "good" if change < -0.005 else "warn"
 
 
 def base_name(base_model: str) -> str:
     """Return the last part of an id or path: what a person calls the model."""
+    if base_model == STARTER_ID:
+        return STARTER_NAME
     return base_model.replace("\\", "/").rstrip("/").rpartition("/")[2] or base_model
 
 

@@ -40,7 +40,7 @@ class ModelsPage(Page):
         add.clicked.connect(self._on_add)
         self._header = PageHeader("Models", "Base models to train on", actions=(add,))
         self._filter = Segmented(
-            (("all", "All"), ("here", "On this computer"), ("download", "To download")),
+            (("all", "All"), ("here", "Here"), ("download", "To download")),
             name="Which models to show",
         )
         self._filter.picked.connect(model.show_only)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QSizePolicy,
     QSlider,
     QSpinBox,
+    QToolButton,
     QWidget,
 )
 
@@ -48,11 +49,14 @@ class SearchField(QLineEdit):
         self.setAccessibleName(placeholder)
         self.setToolTip(plain_tip(tip or placeholder))
         self.setClearButtonEnabled(True)
-        self.setMinimumWidth(theme.px(220))
+        self.setMinimumWidth(theme.px(140))
         self._lens = self.addAction(
             theme.icon("search", theme.current().muted),
             QLineEdit.ActionPosition.LeadingPosition,
         )
+        self._lens.setText("Search")
+        for inner in self.findChildren(QToolButton):  # lens and cross, Qt's own
+            inner.setAccessibleName(inner.text() or "Empty the field")
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_TYPING_PAUSE_MS)
@@ -92,6 +96,7 @@ class Choice(QComboBox):
     ) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
+        self.view().setAccessibleName(f"{name}: choices")
         self.setToolTip(plain_tip(tip or name))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.set_options(options)

@@ -32,13 +32,19 @@ class RailEntry:
 class RailButton(QAbstractButton):
     """An icon and a word; the chosen one stands on the accent's soft ground."""
 
-    def __init__(self, entry: RailEntry, *, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        entry: RailEntry,
+        *,
+        is_place: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.entry = entry
         self.note = ""
         self.setText(entry.title)
-        self.setCheckable(True)
-        self.setAutoExclusive(True)
+        self.setCheckable(is_place)
+        self.setAutoExclusive(is_place)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(entry.title)
@@ -102,7 +108,8 @@ class RailButton(QAbstractButton):
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(words, int(middle), self.text())
         if self.note:
-            painter.setPen(theme.colour(tokens.accent_text))
+            place = self.isCheckable()
+            painter.setPen(theme.colour(tokens.accent_text if place else tokens.muted))
             painter.setFont(theme.font("caption", weight=600))
             right = Qt.AlignmentFlag.AlignRight | middle
             painter.drawText(words, int(right), self.note)

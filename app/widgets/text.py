@@ -21,6 +21,8 @@ Role = Literal[
 # Qt lays out one unbroken run of 1 MB in minutes, but in 1,000-character lines in
 # 0.05 s; nobody reads a longer run as one word anyway.
 LONGEST_RUN: Final = 1000
+LONGEST_LABEL: Final = 20_000
+"""Characters a label shows; longer texts belong into `app.widgets.document`."""
 
 
 def break_long_runs(text: str, *, longest: int = LONGEST_RUN) -> str:
@@ -67,7 +69,9 @@ class Text(QLabel):
         self.setText(text)
 
     def setText(self, text: str) -> None:
-        """Show `text`; a run too long for Qt's layout is broken."""
+        """Show `text`; a run too long for Qt's layout is broken, a book is cut."""
+        if len(text) > LONGEST_LABEL:
+            text = text[:LONGEST_LABEL] + "…"
         super().setText(break_long_runs(text))
 
     def set_role(self, role: Role) -> None:

@@ -1,0 +1,273 @@
+"""The whole window: every page, every key, every control named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QAccessible, QCloseEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QScrollBar,
+    QTabBar,
+    QTextEdit,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from app.compose import PAGES
+from app.glance import DeviceGlance
+from app.services import RunGlance
+from app.session import Session
+from app.widgets.command_palette import CommandPalette
+from core.places import places
+
+KEYS = [spec.key for spec in PAGES]
+CONTROLS = (
+    QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox,
+    QLineEdit, QPlainTextEdit, QTextEdit, QProgressBar,
+)  # fmt: skip
+
+
+@pytest.fixture
+def session(qtbot: QtBot, own_home: Path) -> Iterator[Session]:
+    """The window over an empty home, its pulse beating."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    made = Session(app, places().make())
+    made.show()
+    made.services.pulse.start()
+    yield made
+    close(made)
+
+
+def close(session: Session) -> None:
+    """End all of it now, so that no later test pays for its widgets."""
+    session.window.close()
+    session.end()
+    session.window.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def controls(root: QWidget) -> Iterator[QWidget]:
+    """Give the controls under `root` that a person can meet, not Qt's inner parts."""
+    for widget in cast("list[QWidget]", root.findChildren(QWidget)):
+        inner = (
+            widget.objectName().startswith("qt_")
+            or isinstance(widget, QScrollBar | QHeaderView)
+            or isinstance(widget.parentWidget(), QTabBar)
+        )
+        if isinstance(widget, CONTROLS) and not inner:
+            yield widget
+
+
+def name_of(widget: QWidget) -> str:
+    interface = QAccessible.queryAccessibleInterface(widget)
+    return interface.text(QAccessible.Text.Name) if interface else ""
+
+
+def describe(widget: QWidget) -> str:
+    chain: list[str] = []
+    at: Any = widget
+    while at is not None and len(chain) < 5:
+        chain.append(type(at).__name__)
+        at = at.parentWidget()
+    return " in ".join(chain)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_control_has_a_name(session: Session, key: str) -> None:
+    """A screen reader finds words for whatever can be pressed, moved or typed into."""
+    session.window.open_page(key)
+    page = session.window.page(key)
+
+    assert [] == [describe(w) for w in controls(page) if not name_of(w).strip()]
+    assert list(controls(page))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_button_says_what_it_does(session: Session, key: str) -> None:
+    """Hovering over any button tells what a press does."""
+    session.window.open_page(key)
+    buttons = [
+        w
+        for w in controls(session.window.page(key))
+        if isinstance(w, QAbstractButton)
+        and not isinstance(w.parentWidget(), QLineEdit)
+    ]
+
+    assert [] == [
+        (describe(w), w.text()) for w in buttons if not (w.toolTip() or w.text())
+    ]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_control_is_reached_by_keyboard(session: Session, key: str) -> None:
+    """Nothing can be done by mouse alone."""
+    session.window.open_page(key)
+    passive = (QProgressBar, QTextEdit, QPlainTextEdit)
+    mute = [
+        describe(w)
+        for w in controls(session.window.page(key))
+        if not w.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and not isinstance(w, passive)
+        and not isinstance(w.parentWidget(), QLineEdit | QAbstractSpinBox)
+    ]
+
+    assert [] == mute
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("percent", [100, 150])
+def test_pages_fit_the_least_window(session: Session, key: str, percent: int) -> None:
+    """At 1024×700 no page is wider than its place, also with large text."""
+    session.services.settings.change(text_scale_percent=percent)
+    session.restyle()
+    window = session.window
+    window.setGeometry(0, 0, 1024, 700)
+    window.open_page(key)
+    QApplication.sendPostedEvents()
+    QApplication.processEvents()
+
+    assert 1024 == window.width()
+    page = window.page(key)
+    assert page.minimumSizeHint().width() <= page.width()
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_label_reads_markup(session: Session, key: str) -> None:
+    """Whatever a label may be given one day, it shows it as it is."""
+    session.window.open_page(key)
+    labels = cast("list[QLabel]", session.window.page(key).findChildren(QLabel))
+
+    assert [] == [
+        (describe(label), label.text())
+        for label in labels
+        if label.text() and label.textFormat() != Qt.TextFormat.PlainText
+    ]
+
+
+def test_keys_lead_to_pages(qtbot: QtBot, session: Session) -> None:
+    """Ctrl+1 to Ctrl+7 and Ctrl+N go where the rail says."""
+    window = session.window
+    qtbot.waitExposed(window)
+    for at, key in enumerate(KEYS, start=1):
+        qtbot.keyClick(
+            window, Qt.Key(ord("0") + at), Qt.KeyboardModifier.ControlModifier
+        )
+        assert key == window.current_key
+    qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    assert "train" == window.current_key
+
+
+def test_commands_and_help_open_and_close(qtbot: QtBot, session: Session) -> None:
+    """Ctrl+K and F1 open what they promise; Escape closes it."""
+    window = session.window
+    qtbot.keyClick(window, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    palette = window.findChildren(CommandPalette)[-1]
+    assert palette.isVisible()
+    qtbot.keyClick(palette, Qt.Key.Key_Escape)
+    assert not palette.isVisible()
+
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    dialog = [d for d in window.findChildren(QDialog) if d.windowTitle() == "Help"][-1]
+    assert dialog.isVisible()
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+
+
+def test_the_status_bar_tells_and_leads(qtbot: QtBot, session: Session) -> None:
+    """Device and work are told; a click on the work opens its run."""
+    window = session.window
+    window._on_device(
+        DeviceGlance(name="NVIDIA GeForce RTX 4070", is_gpu=True, total=12 << 30,
+                     free=5 << 30, temperature=61.0)
+    )  # fmt: skip
+    assert "Device: RTX 4070 7.0 of 12.0 GiB  ·  61 °C" == (
+        window._status.device.accessibleName()
+    )
+
+    window._on_runs(
+        (RunGlance(run_id="r1", name="My run", status="running", step=3, steps=12,
+                   seconds_left=90.0),)
+    )  # fmt: skip
+    assert "step 3 of 12" in window._status.work.accessibleName()
+    assert "1 running" == window._rail._buttons["runs"].note
+    window._status.work.click()
+    assert "runs" == window.current_key
+
+    window._on_runs(())
+    assert window._status.work.isHidden()
+
+
+def test_the_theme_changes_while_open(session: Session) -> None:
+    """Every page takes the other theme without a restart."""
+    for key in KEYS:
+        session.window.open_page(key)
+    for appearance in ("dark", "light", "system"):
+        session.services.settings.change(appearance=appearance)
+        session.restyle()
+        QApplication.processEvents()
+
+    assert session.window.isVisible()
+
+
+def test_the_window_opens_where_it_was(session: Session) -> None:
+    """Place and size are kept over a restart, unless no screen shows them."""
+    window = session.window
+    window.setGeometry(20, 30, 1100, 750)
+    QApplication.sendEvent(window, QCloseEvent())
+    now = session.services.settings.now
+    assert (20, 30, 1100, 750) == now.window
+
+    window.setGeometry(0, 0, 1200, 800)
+    window.place(now)
+    assert (1100, 750) == (window.width(), window.height())
+    changed = session.services.settings.change(window=(90_000, 90_000, 1100, 750))
+    window.place(changed)
+    assert window.geometry().topLeft() != QPoint(90_000, 90_000)
+
+
+def test_a_crash_is_told_and_survived(session: Session) -> None:
+    """An error nobody caught becomes a notice with a report to copy."""
+    with pytest.raises(KeyError) as caught:
+        {}["colour"]
+    session.window.show_crash(session._crashes.report(caught.value))
+
+    title, text = session.window._notice.words
+    assert "Your work is not lost" in title
+    assert "KeyError" in text
+    button = next(
+        b for b in session.window._notice.findChildren(QAbstractButton)
+        if b.text() == "Copy report"
+    )  # fmt: skip
+    button.click()
+    assert "Traceback" in QApplication.clipboard().text()
+
+
+def test_damaged_settings_are_told(qtbot: QtBot, own_home: Path) -> None:
+    """The notice says what happened to the settings, and the window opens."""
+    here = places().make()
+    here.settings_file.write_bytes(b"\x00garbage")
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    session = Session(app, here)
+    session.show()
+    session.start()
+
+    assert "could not be read" in session.window._notice.words[0]
+    close(session)
