@@ -47,7 +47,7 @@ def _warning(field: str, message: str) -> Problem:
 def _model_problems(state: SetupState) -> list[Problem]:
     models = state.models
     chosen = models.chosen
-    if models.work is not None:
+    if models.work is not None and models.work_id == state.plan.model.id:
         return [_error("model.id", f"{models.work.what}: wait until it is done.")]
     if chosen is None:
         if state.plan.model.id and models.failure is not None:

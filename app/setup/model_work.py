@@ -59,6 +59,12 @@ class ModelWork(QObject):
         self._pricing = self._asker(self._on_priced, self._on_unpriced)
         self._resolving = self._asker(self._on_resolved, self._on_resolve_failed)
         self._adding = self._asker(self._on_added, self._on_failed)
+        self._fetch_environment = self._asker(
+            self._on_fetch_environment, self._on_fetch_failed
+        )
+        self._search_environment = self._asker(
+            self._on_search_environment, self._on_search_failed
+        )
         self._fetching = TaskRunner(self)
         self._fetching.progressed.connect(self._on_progressed)
         self._fetching.succeeded.connect(self._on_fetched)
@@ -121,33 +127,44 @@ class ModelWork(QObject):
     def make_ready(self) -> None:
         """Unpack the starter or download the chosen model."""
         chosen = self.state.chosen
-        if chosen is None or self._fetching.is_busy:
+        if chosen is None or self.state.work is not None:
             return
         self._had = None
         if chosen.source == "starter":
-            work = Work(what=f"Unpacking {chosen.name}")
-            request = {"home": str(self._ports.places.home)}
-            self._fetching.start("make_starter", request)
+            self._set(work=Work(what=f"Unpacking {chosen.name}"))
+            self._fetching.start("make_starter", self._request(chosen.id))
         else:
-            work = Work(what=f"Downloading {chosen.name}", unit="bytes")
-            request = {"id": chosen.id, "home": str(self._ports.places.home)}
-            environment = self._ports.hub_environment()
-            self._fetching.start("download", request, environment=environment)
-        self._set(work=work, work_id=chosen.id, failure=None)
+            self._set(work=Work(what=f"Downloading {chosen.name}", unit="bytes"))
+            # A keyring may take its time, or ask its owner.
+            self._fetch_environment.ask(self._ports.hub_environment)
+        self._set(work_id=chosen.id, failure=None)
+
+    def _request(self, model_id: str) -> dict[str, str]:
+        return {"id": model_id, "home": str(self._ports.places.home)}
+
+    @Slot(object)
+    def _on_fetch_environment(self, environment: Mapping[str, str]) -> None:
+        request = self._request(self.state.work_id)
+        self._fetching.start("download", request, environment=environment)
 
     def cancel(self) -> None:
         """End the unpacking or download that runs."""
-        self._fetching.cancel()
+        self._fetch_environment.cancel()
+        if self._fetching.is_busy:
+            self._fetching.cancel()
+        else:
+            self._set(work=None, work_id="")
 
     def search_hub(self) -> None:
         """Ask the Hub for models like the query."""
-        if self.state.query and not self._searching.is_busy:
+        if self.state.query and not self.state.is_searching:
             self._set(is_searching=True, searched=self.state.query, failure=None)
-            self._searching.start(
-                "hub_search",
-                {"query": self.state.query, "limit": 20},
-                environment=self._ports.hub_environment(),
-            )
+            self._search_environment.ask(self._ports.hub_environment)
+
+    @Slot(object)
+    def _on_search_environment(self, environment: Mapping[str, str]) -> None:
+        request = {"query": self.state.searched, "limit": 20}
+        self._searching.start("hub_search", request, environment=environment)
 
     def add_folder(self, folder: Path) -> None:
         """Add a folder that holds a model, and choose it."""

@@ -53,9 +53,13 @@ def test_a_model_being_downloaded_blocks_the_start(tmp_path: Path) -> None:
     """Half a model is none."""
     away = facts(path=None, source="catalogue")
     work = Work(what="Downloading small")
-    state = ready(tmp_path, models=ModelState(chosen=away, work=work))
+    models = ModelState(chosen=away, work=work, work_id="org/small")
 
-    assert ["Downloading small: wait until it is done."] == errors(state)
+    assert ["Downloading small: wait until it is done."] == errors(
+        ready(tmp_path, models=models)
+    )
+    other = ModelState(chosen=facts(), work=work, work_id="org/other")
+    assert [] == errors(ready(tmp_path, models=other))
 
 
 def test_bad_rows_wait_for_a_word(tmp_path: Path) -> None:
