@@ -4,6 +4,7 @@ Written beside its place and renamed into it. Nothing in it names a path of this
 machine but ``tunesmith.json``, which other programs do not read.
 """
 
+import json
 import secrets
 import shutil
 from pathlib import Path
@@ -45,6 +46,7 @@ def write_adapter(
         model.save_pretrained(
             str(staging), safe_serialization=True, save_embedding_layers=False
         )
+        _sort_targets(staging / "adapter_config.json")
         for name in _TOKENIZER_FILES:
             if (base / name).is_file():
                 shutil.copyfile(base / name, staging / name)
@@ -60,3 +62,11 @@ def write_adapter(
         shutil.rmtree(staging, ignore_errors=True)
     durable.sync_folder(target.parent)
     return target
+
+
+def _sort_targets(path: Path) -> None:
+    """Put the layers' names in order: PEFT keeps a set, whose order changes by run."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(found["target_modules"], list):
+        found["target_modules"].sort()
+    path.write_text(json.dumps(found, indent=2, sort_keys=True), encoding="utf-8")

@@ -1,5 +1,6 @@
 """Where tensors live and in which number format they are multiplied."""
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,7 +100,12 @@ def cpu_is_fast_at_bf16() -> bool:
 
 
 def use_physical_cores() -> None:
-    """Use one thread a physical core we may run on: two on one core slow each other."""
+    """Use one thread a physical core we may run on: two on one core slow each other.
+
+    Whoever sets OMP_NUM_THREADS knows better.
+    """
+    if "OMP_NUM_THREADS" in os.environ:
+        return
     process = psutil.Process()
     allowed = (
         len(process.cpu_affinity() or [])

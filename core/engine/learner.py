@@ -225,8 +225,8 @@ class Learner:
 
 def _checkpoint_layers(model: PeftModel) -> None:
     base = cast("Any", model.get_base_model())
-    base.gradient_checkpointing_enable(
-        gradient_checkpointing_kwargs={"use_reentrant": False}
+    base.activation_checkpointing_enable(
+        activation_checkpointing_kwargs={"use_reentrant": False}
     )
 
 

@@ -183,7 +183,7 @@ def _answer(
     tell(Finished(request=order.request))
 
 
-def _say(  # noqa: PLR0913, PLR0917 - one voice of one answer
+def _say(
     speaker: "Speaker",
     order: Ask,
     index: int,

@@ -2,34 +2,29 @@
 
 import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from core.data.batches import batches
-from core.data.encode import rendered
 from core.data.examples import Examples, examples
 from core.data.rows import EncodedRow
 from core.engine import checkpoint
 from core.engine.adapter_folder import write_adapter
-from core.engine.batch import trained_tokens
 from core.engine.card import portable_base_name
 from core.engine.checkpoint import Snapshot
 from core.engine.device import Compute, DTypeName, compute_for, use_physical_cores
 from core.engine.learner import Learner
 from core.engine.load import add_adapter, load_base
-from core.engine.loop import HeldOut, Loop, Outcome, Surroundings
+from core.engine.loop import Loop, Outcome, Surroundings
 from core.engine.meter import MemoryMeter
 from core.engine.optimizer import is_replaced
 from core.engine.schedule import Course, course_of
 from core.engine.standing import Standing
 from core.engine.tokenizer import ModelTokenizer, open_tokenizer
 from core.library import shelf
-from core.library.facts import AdapterFacts
 from core.models.find import find_model
 from core.models.starter import STARTER_HUB_ID, STARTER_ID
 from core.places import Places, places
-from core.plan.codec import to_tree
 from core.runs.events import (
     Checkpoint,
     Ended,
@@ -37,12 +32,13 @@ from core.runs.events import (
     Phase,
     PhaseName,
     Progress,
-    Sample,
     Warned,
 )
 from core.runs.folder import RunFolder
 from core.worker.channel import EventLog
 from core.worker.heartbeat import Heartbeat
+from core.worker.held_out import Sampler, held_out
+from core.worker.outcome import adapter_facts, ended_event
 from core.worker.wishes import Wishes
 
 _SAMPLE_TOKENS = 64
@@ -159,7 +155,7 @@ class Stretch:
         meter: MemoryMeter,
         snapshot: Snapshot | None,
     ) -> Learner:
-        self._leave_if_asked()
+        self._leave_if_asked(snapshot)
         self._phase("load")
         plan = self._plan
         model = load_base(
@@ -185,18 +181,20 @@ class Stretch:
         if snapshot is not None:
             learner.restore_weights(snapshot.weights)
             learner.restore_optimizer(snapshot.optimizer)
-        self._leave_if_asked()
+        self._leave_if_asked(snapshot)
         return learner
 
-    def _leave_if_asked(self) -> None:
-        if self._wishes.leaving() is not None:
+    def _leave_if_asked(self, snapshot: Snapshot | None) -> None:
+        asked = self._wishes.leaving()
+        # to stop is to keep what was learnt, and its adapter needs the model
+        if asked is not None and not (asked == "stop" and snapshot is not None):
             raise _Left
 
     def _left_early(self, standing: Standing) -> Ended:
         asked = self._wishes.leaving()
         if asked == "discard":
             self._discard()
-        return self._ended("paused" if asked == "pause" else "stopped", standing)
+        return ended_event("paused" if asked == "pause" else "stopped", standing)
 
     # -- training ------------------------------------------------------------
 
@@ -224,13 +222,13 @@ class Stretch:
             eval_tokens=sum(len(row.ids) for row in rows.held_out),
         )
         self._heart.at(step=standing.step, steps=self._course.steps)
-        sampler = _Sampler(learner, rows, tokenizer)
+        sampler = Sampler(learner, rows, tokenizer)
         return Loop(
             learner,
             training=training,
             course=self._course,
             steps_of_epoch=steps_of_epoch,
-            held_out=_held_out(rows.held_out, training.batch_size),
+            held_out=held_out(rows.held_out, training.batch_size),
             surroundings=Surroundings(
                 wishes=self._wishes,
                 save=lambda now: self._save(learner, now),
@@ -277,7 +275,7 @@ class Stretch:
             self._take_best(loop.standing, learner)
             adapter_id = self._kept(loop.standing, learner, base)
             self._phase("done")
-        return self._ended(_STATUS_OF[loop.outcome], loop.standing, adapter_id)
+        return ended_event(_STATUS_OF[loop.outcome], loop.standing, adapter_id)
 
     def _take_best(self, standing: Standing, learner: Learner) -> None:
         """With early stopping the adapter is the best one, not the last one."""
@@ -286,52 +284,15 @@ class Stretch:
             learner.restore_weights(checkpoint.load(best).weights)
 
     def _kept(self, standing: Standing, learner: Learner, base: Path) -> str:
-        facts = self._adapter_facts(standing, base)
+        facts = adapter_facts(self._run, standing, base)
         folder = write_adapter(
             learner.model, base=base, target=self._run.adapter, facts=facts
         )
         return shelf.add(self._places, folder, facts).adapter_id
 
-    def _adapter_facts(self, standing: Standing, base: Path) -> AdapterFacts:
-        plan, facts = self._plan, self._facts
-        predicted: dict[str, Any] = facts.get("predicted") or {}
-        is_best = plan.train.early_stopping > 0
-        return AdapterFacts(
-            name=plan.name or str(facts.get("model") or base.name),
-            base_model=plan.model.id,
-            base_revision=plan.model.revision,
-            base_path=str(base),
-            method=plan.method.kind,
-            train_loss=standing.train_loss,
-            eval_loss_before=standing.eval_loss_before,
-            eval_loss=standing.best_eval_loss if is_best else standing.eval_loss,
-            run_id=self._run.run_id,
-            data_sha256=str(facts.get("data_sha256") or ""),
-            predicted_memory=predicted.get("process"),
-            peak_memory=standing.peak_memory or None,
-            versions=facts.get("versions"),
-            plan=to_tree(plan),
-        )
-
     def _discard(self) -> None:
         shutil.rmtree(self._run.checkpoints, ignore_errors=True)
         shutil.rmtree(self._run.adapter, ignore_errors=True)
-
-    def _ended(
-        self, status: EndStatus, standing: Standing, adapter_id: str | None = None
-    ) -> Ended:
-        return Ended(
-            t=time.time(),
-            status=status,
-            step=standing.step,
-            train_loss=standing.train_loss,
-            eval_loss_before=standing.eval_loss_before,
-            eval_loss=standing.eval_loss,
-            best_step=standing.best_step,
-            tokens_per_s=standing.tokens_per_s,
-            peak_memory=standing.peak_memory or None,
-            adapter_id=adapter_id,
-        )
 
     # -- events --------------------------------------------------------------
 
@@ -345,49 +306,6 @@ class Stretch:
 
     def _warn(self, code: str, message: str, *, hint: str = "") -> None:
         self._log.write(Warned(t=time.time(), code=code, message=message, hint=hint))
-
-
-class _Sampler:
-    """Lets the model answer one held-out prompt, for the eye."""
-
-    def __init__(
-        self, learner: Learner, rows: Examples, tokenizer: ModelTokenizer
-    ) -> None:
-        self._learner = learner
-        self._tokenizer = tokenizer
-        self._chat = next(iter(rows.held_out_chats), None)
-
-    def sample(self, step: int) -> Sample | None:
-        """Return the answer at `step`; `None` where the held-out rows are no chats."""
-        if self._chat is None:
-            return None
-        turns = rendered(self._chat, self._tokenizer).turns
-        last = max(n for n, turn in enumerate(turns) if turn.role == "assistant")
-        text = self._tokenizer.render(
-            turns[:last], tools=self._chat.tools, add_generation_prompt=True
-        )
-        ids = [token.id for token in self._tokenizer.tokens(text)]
-        said = self._learner.greedy(
-            ids, ends=frozenset([self._tokenizer.eos or -1]), most=_SAMPLE_TOKENS
-        )
-        asked = [turn.content for turn in turns[:last] if turn.role == "user"]
-        return Sample(
-            t=time.time(),
-            step=step,
-            prompt=asked[-1] if asked else "",
-            text=self._tokenizer.hf.decode(said, skip_special_tokens=True),
-            expected=turns[last].content,
-        )
-
-
-def _held_out(rows: Sequence[EncodedRow], batch_size: int) -> HeldOut:
-    ordered = sorted(rows, key=lambda row: len(row.ids))  # least padding
-    return HeldOut(
-        batches=[
-            ordered[at : at + batch_size] for at in range(0, len(ordered), batch_size)
-        ],
-        trained_tokens=trained_tokens(ordered),
-    )
 
 
 def _places_of(run: RunFolder) -> Places:

@@ -25,7 +25,7 @@ class Wishes:
         """Return what is asked for now."""
         names = self._run.ordered()
         gone: set[Order] = {"pause"} if self._told_to_go.is_set() else set()
-        return frozenset(gone | {order for order in _ORDERS if order in names})
+        return frozenset[Order]((*gone, *(o for o in _ORDERS if o in names)))
 
     def leaving(self) -> Literal["pause", "stop", "discard"] | None:
         """Return how the run was asked to leave, if it was; the gravest wins."""

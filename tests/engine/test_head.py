@@ -1,0 +1,81 @@
+"""The chunked loss is the plain loss, and so are its gradients."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core.engine import head
+from core.engine.head import LossHead
+
+
+def plain_loss(
+    layer: nn.Linear,
+    hidden_NH: Tensor,
+    targets_N: Tensor,
+    soft_cap: float,
+    scale: float,
+) -> Tensor:
+    logits_NV = layer(hidden_NH).float() * scale
+    if soft_cap:
+        logits_NV = torch.tanh(logits_NV / soft_cap) * soft_cap
+    return functional.cross_entropy(logits_NV, targets_N, reduction="sum")
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    ("soft_cap", "scale"), [(0.0, 1.0), (5.0, 1.0), (0.0, 0.25), (3.0, 2.0)]
+)
+@pytest.mark.parametrize("frozen", [True, False])
+def test_loss_and_gradient_equal_full_logits(
+    monkeypatch: pytest.MonkeyPatch,
+    bias: bool,
+    soft_cap: float,
+    scale: float,
+    frozen: bool,
+) -> None:
+    """In chunks of 7 of 40 tokens, loss and gradient match full logits in fp32."""
+    monkeypatch.setattr(head, "chunk_tokens", lambda vocabulary: 7)
+    torch.manual_seed(3)
+    layer = nn.Linear(16, 50, bias=bias).requires_grad_(not frozen)
+    hidden_NH = torch.randn(40, 16, requires_grad=True)
+    targets_N = torch.randint(0, 50, (40,))
+    expected = plain_loss(layer, hidden_NH, targets_N, soft_cap, scale)
+    (expected_gradient,) = torch.autograd.grad(3.0 * expected, hidden_NH)
+
+    found = LossHead(layer, soft_cap=soft_cap, scale=scale).loss_sum(
+        hidden_NH, targets_N
+    )
+    (found_gradient,) = torch.autograd.grad(3.0 * found, hidden_NH)
+
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-5)
+    torch.testing.assert_close(found_gradient, expected_gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_a_trained_head_gets_its_gradient() -> None:
+    """Where the output layer itself learns, its weights receive the plain gradient."""
+    torch.manual_seed(0)
+    layer = nn.Linear(8, 20, bias=False)
+    hidden_NH = torch.randn(10, 8, requires_grad=True)
+    targets_N = torch.randint(0, 20, (10,))
+    (expected,) = torch.autograd.grad(
+        plain_loss(layer, hidden_NH, targets_N, 0.0, 1.0), layer.weight
+    )
+
+    loss = LossHead(layer, soft_cap=0.0, scale=1.0).loss_sum(hidden_NH, targets_N)
+    (found,) = torch.autograd.grad(loss, layer.weight)
+
+    torch.testing.assert_close(found, expected)
+
+
+def test_no_trained_token_costs_nothing() -> None:
+    """A batch without trained tokens has loss zero and can still be differentiated."""
+    layer = nn.Linear(8, 20).requires_grad_(False)
+    hidden_NH = torch.randn(3, 8, requires_grad=True)
+
+    loss = LossHead(layer, soft_cap=0.0, scale=1.0).loss_sum(
+        hidden_NH[:0], torch.zeros(0, dtype=torch.long)
+    )
+    loss.backward()
+
+    assert 0.0 == loss.item()
