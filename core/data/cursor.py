@@ -1,6 +1,7 @@
 """A place in a long text that is read piece by piece, with its line number."""
 
 import json
+import os
 import re
 from typing import IO, Any
 
@@ -47,6 +48,11 @@ class Cursor:
         self._buffer, self._position = rest + more, 0
         self.at_end = not more
         return bool(more)
+
+    def give_up(self) -> None:
+        """Go to the end of the text; nothing of the rest can be read."""
+        self._file.seek(0, os.SEEK_END)
+        self._buffer, self._position, self.at_end = "", 0, True
 
     def advance(self, length: int) -> None:
         """Pass `length` characters."""

@@ -47,7 +47,7 @@ def _opened(path: Path) -> Source:
     with path.open("rb") as file:
         start = file.read(4)
     if start == b"PAR1":
-        return Source(kind="parquet", items=read_parquet(path))
+        return Source(items=read_parquet(path))
     if path.suffix.lower() == ".parquet" and start:
         raise DatasetError(
             "dataset.parquet",
@@ -60,7 +60,7 @@ def _opened(path: Path) -> Source:
     notes = (encoding.note,) if encoding.note else ()
     meter = Meter()
     items = _items(path, kind, encoding, meter)
-    return Source(kind=kind, items=items, notes=notes, meter=meter)
+    return Source(items=items, notes=notes, meter=meter)
 
 
 def _kind(path: Path, encoding: Encoding) -> str:

@@ -20,7 +20,6 @@ _ROW_LISTS = frozenset(
     {"messages", "conversations", "conversation", "history", "tools", "chosen"}
     | {"rejected", "prompt", "completion", "dialog", "dialogue", "chat", "turns"}
 )
-_ENDLESS = "The file ends inside this row: a bracket or a quote is never closed."
 
 
 class _DuplicateKey(ValueError):
@@ -95,6 +94,11 @@ def _lines(file: IO[str]) -> Iterator[Item]:
 def _skip_line(file: IO[str]) -> None:
     while (more := file.readline(1 << 20)) and not more.endswith("\n"):
         pass
+
+
+def _endless(line: int) -> BadRecord:
+    message = "The file ends inside this row: a bracket or a quote is never closed."
+    return BadRecord(line=line, code="dataset.row_syntax", message=message)
 
 
 def _too_long(line: int) -> BadRecord:
@@ -177,15 +181,17 @@ def _slow_element(cursor: Cursor) -> tuple[Item, bool]:
         cursor.advance(length)
         return item, True
     if item is None:
-        message = _ENDLESS if cursor.at_end else _too_long(line).message
-        item = BadRecord(line=line, code="dataset.row_syntax", message=message)
+        item = _endless(line) if cursor.at_end else _too_long(line)
     if indent is not None:
         next_row = re.compile(r"\n[ \t]{%d}\{" % indent)  # noqa: UP031 - braces
         again = cursor.find(next_row, length)
         if again:
             cursor.advance(again - 1)
             return item, False
-    cursor.advance(length or cursor.loaded)
+    if length:
+        cursor.advance(length)
+    else:
+        cursor.give_up()
     return item, True
 
 

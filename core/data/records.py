@@ -44,8 +44,6 @@ class Meter:
 class Source:
     """An open file: its records in order, and what had to be assumed to read it."""
 
-    kind: str
-    """``json``, ``jsonl``, ``csv``, ``parquet`` or ``text``."""
     items: Iterator[Item]
     notes: tuple[str, ...] = ()
     meter: Meter = field(default_factory=Meter)

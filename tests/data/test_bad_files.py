@@ -316,6 +316,29 @@ def test_only_bad_rows_is_an_error_even_when_skipping(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "before", "after", "line"),
+    [
+        ("rows.jsonl", f'{ROW}\n{{"prompt": "', f'"}}\n{ROW}\n', 2),
+        ("rows.json", f'[{ROW}, {{"prompt": "', f'"}}, {ROW}]', 1),
+        ("rows.csv", 'prompt,completion\na,b\n"', '",d\ne,f\n', 3),
+    ],
+)
+def test_a_row_beyond_all_measure_is_named(
+    name: str, before: str, after: str, line: int, tmp_path: Path
+) -> None:
+    """Over 64 million characters are no example; what comes before is still read."""
+    path = tmp_path / name
+    with path.open("w") as file:
+        file.writelines((before, "x, {" * 17_000_000, after))
+
+    data = load(DataChoice(files=(str(path),)))
+
+    assert 1 <= len(data.rows) <= 2
+    assert line == data.problems[0].line
+    assert len(data.problems) <= 3
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "ünïcode 🙂.jsonl",
