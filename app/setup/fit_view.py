@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from app.setup.settings_view import value_text
@@ -175,7 +175,7 @@ def _bar(estimate: MemoryEstimate, *, is_chosen: bool) -> BarRow:
         label=METHOD_NAMES[estimate.method],
         parts=tuple(
             BarPart(name=name, size_bytes=size, tip=tip)
-            for name, size, tip in _pieces(estimate.components)
+            for name, size, tip in _pieces(_packed(estimate.components))
         ),
         low_bytes=estimate.low,
         high_bytes=estimate.high,
@@ -183,6 +183,15 @@ def _bar(estimate: MemoryEstimate, *, is_chosen: bool) -> BarRow:
         tone=tone,
         is_chosen=is_chosen,
     )
+
+
+def _packed(parts: Components) -> Components:
+    """Return `parts` with the scales counted among the weights they belong to.
+
+    Eight pieces have eight colours; the table names the ninth.
+    """
+    weights = parts.weights + parts.quantization
+    return replace(parts, weights=weights, quantization=0)
 
 
 def _pieces(parts: Components) -> list[tuple[str, int, str]]:

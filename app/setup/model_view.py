@@ -132,6 +132,9 @@ def _is_shown(item: ModelFacts, state: ModelState) -> bool:
     match state.shown:
         case "all":
             return True
+        case "fits":
+            prices = state.fits.get(item.id, {})
+            return any(prices[kind].fits for kind in TRAINABLE if kind in prices)
         case "here":
             return item.local or item.source == "starter"
         case "download":
@@ -197,6 +200,8 @@ def _badge(estimate: MemoryEstimate) -> FitBadge:
 def _empty_text(state: ModelState, *, is_offline: bool) -> str:
     if not state.query:
         return "No model here. Add a folder, or look under All."
+    if "/" in state.query:
+        return f"Not known here. Press Enter to use “{state.query}” as it stands."
     if is_offline:
         return (
             f"Nothing here matches “{state.query}”. Offline is switched on, so the Hub"

@@ -20,7 +20,7 @@ from core.plan.plan import MethodKind, Plan
 
 Step = Literal["model", "data", "method", "fit", "start"]
 STEPS: Final[tuple[Step, ...]] = ("model", "data", "method", "fit", "start")
-Shown = Literal["all", "here", "download"]
+Shown = Literal["all", "fits", "here", "download"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

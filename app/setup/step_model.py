@@ -38,10 +38,16 @@ class ModelStep(QWidget):
         self.search.searched.connect(model.search_models)
         self.search.returnPressed.connect(self._on_entered)
         self.filter = Segmented(
-            (("all", "All"), ("here", "Here"), ("download", "To download")),
+            (
+                ("all", "All"),
+                ("fits", "Fits"),
+                ("here", "Here"),
+                ("download", "To download"),
+            ),
             name="Show models",
             tips=(
                 "Every model known",
+                "Models that fit this machine, by the settings of now",
                 "Models on this computer",
                 "Models to download first",
             ),

@@ -52,7 +52,7 @@ def test_the_pieces_of_a_bar_sum_to_the_whole() -> None:
     bar = shown(state).bars[0]
 
     assert 39 == sum(part.size_bytes for part in bar.parts)
-    assert 9 == len({part.name for part in bar.parts})
+    assert 8 == len({part.name for part in bar.parts})
 
 
 def test_sliders_reach_the_models_own_length() -> None:

@@ -28,6 +28,18 @@ def test_the_filter_keeps_what_is_here() -> None:
     assert ["away"] == names(shown(ModelState(listed=listed, shown="download")))
 
 
+def test_what_fits_can_be_shown_alone() -> None:
+    """One method that fits is enough; a model without a price is left out."""
+    listed = (facts(), AWAY, STARTER)
+    fits = {
+        facts().id: {"lora": estimate(verdict="too-large"), "qlora": estimate("qlora")},
+        AWAY.id: {"lora": estimate(verdict="too-large")},
+    }
+    state = ModelState(listed=listed, fits=fits, shown="fits")  # pyright: ignore[reportArgumentType]
+
+    assert ["small"] == names(shown(state))
+
+
 def test_typing_narrows_by_every_word() -> None:
     """Words may stand anywhere: in the id, the licence, the architecture."""
     listed = (facts(architecture="LlamaForCausalLM"), AWAY)
@@ -124,6 +136,8 @@ def test_nothing_found_leads_to_the_hub() -> None:
 
     assert "Nothing here matches “mistral”. Search the Hub for it." == view.empty_text
     assert view.can_search_hub
+    pasted = shown(ModelState(listed=(), query="org/name"))
+    assert "Press Enter to use “org/name” as it stands." in pasted.empty_text
 
 
 def test_a_bare_config_can_only_be_estimated() -> None:
