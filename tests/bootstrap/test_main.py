@@ -87,7 +87,7 @@ def test_set_up_only_starts_nothing(recorder: Recorder) -> None:
     assert recorder.wanted == [Wanted(repair=True)]
 
 
-def test_tests_run_offscreen_and_offline(
+def test_tests_run_offscreen_and_away_from_the_hub(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`run.py test` passes pytest's arguments on, and its exit status back."""
@@ -103,7 +103,8 @@ def test_tests_run_offscreen_and_offline(
     ((command, env, cwd),) = calls
     assert command[1:] == ["-m", "pytest", "-k", "nothing"]
     assert env["QT_QPA_PLATFORM"] == "offscreen"
-    assert env["HF_HUB_OFFLINE"] == "1"
+    assert env["HF_ENDPOINT"].startswith("http://127.0.0.1:")
+    assert env["HF_TOKEN"] == ""
     assert cwd == entry.ROOT
     assert recorder.wanted[0].extras == ("test",)
 
