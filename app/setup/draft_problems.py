@@ -24,6 +24,7 @@ def all_problems(state: SetupState) -> tuple[Problem, ...]:
     found += _model_problems(state)
     found += _data_problems(state)
     found += _fit_problems(state)
+    found += [_running_too(name) for name in state.running]
     return tuple(sorted(found, key=lambda item: STEPS.index(step_of(item.field))))
 
 
@@ -42,6 +43,12 @@ def _error(field: str, message: str) -> Problem:
 
 def _warning(field: str, message: str) -> Problem:
     return Problem(level="warning", field=field, message=message)
+
+
+def _running_too(running: str) -> Problem:
+    return _warning(
+        "memory", f"“{running}” is training now; two trainings share memory and speed."
+    )
 
 
 def _model_problems(state: SetupState) -> list[Problem]:

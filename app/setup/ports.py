@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from app.services import Services
+from app.services import RunGlance, Services
 from core import durable
 from core.data.starter import starter_file
 from core.estimate.advice import Fit, fit_plan, recommend
@@ -45,6 +46,11 @@ class Ports:
     start_run: Callable[[RunFolder], None]
     is_offline: Callable[[], bool]
     hub_environment: Callable[[], Mapping[str, str]]
+    running: Callable[[], tuple[str, ...]]
+    """Names of the runs that train now."""
+    device_holder: Callable[[], str]
+    """Who else in this window has the device, such as “the chat”; empty if nobody."""
+    ask_device_back: Callable[[], None]
 
 
 def ports(services: Services) -> Ports:
@@ -68,7 +74,16 @@ def ports(services: Services) -> Ports:
         hub_environment=lambda: hub_environment(
             services.token.read(), is_offline=services.is_offline()
         ),
+        running=lambda: running_names(services.pulse.runs),
+        device_holder=lambda: services.lease.taken_by,
+        ask_device_back=services.lease.ask_back,
     )
+
+
+def running_names(runs: object) -> tuple[str, ...]:
+    """Return the names of those glances at runs that train now."""
+    glances = cast("tuple[RunGlance, ...]", runs or ())
+    return tuple(run.name or run.run_id for run in glances if run.status == "running")
 
 
 def hub_environment(token: str, *, is_offline: bool) -> dict[str, str]:

@@ -57,6 +57,9 @@ class StartView:
     forces: bool
     """Starting goes against the estimate: it is said on the button."""
     failure: Failure | None
+    held_text: str
+    """Who has the device, in a sentence; empty if nobody stands in the way."""
+    held_action: str
     command: str
 
 
@@ -80,8 +83,17 @@ def present_start(state: SetupState, found: Sequence[Problem]) -> StartView:
         is_starting=state.is_starting,
         forces=forces,
         failure=state.start_failure,
+        held_text=_held_text(state),
+        held_action=f"Close {state.held_by} and train" if state.held_by else "",
         command=command_of(state.plan),
     )
+
+
+def _held_text(state: SetupState) -> str:
+    if not state.held_by:
+        return ""
+    holder = f"{state.held_by[0].upper()}{state.held_by[1:]}"
+    return f"{holder} has the graphics card now, and there is room for one."
 
 
 def _start_text(state: SetupState, *, forces: bool) -> str:

@@ -124,6 +124,10 @@ class SetupState:
     data: DataState = field(default_factory=DataState)
     fit: FitState = field(default_factory=FitState)
     setting_query: str = ""
+    running: tuple[str, ...] = ()
+    """Names of runs that train on this machine now."""
+    held_by: str = ""
+    """Who must give the device back before the run can start; asked at the start."""
     is_starting: bool = False
     start_failure: Failure | None = None
     notice: str = ""

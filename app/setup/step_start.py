@@ -15,7 +15,7 @@ from app.widgets.badge import Badge
 from app.widgets.buttons import GhostButton, PrimaryButton, SecondaryButton
 from app.widgets.card import Card
 from app.widgets.layout import STRETCH, boxed, clear, column, grow, row
-from app.widgets.notice import Notice
+from app.widgets.notice import Action, Notice
 from app.widgets.page import PageBody
 from app.widgets.tables import KeyValueTable
 from app.widgets.text import Text, plain_tip
@@ -97,6 +97,13 @@ class StartStep(PageBody):
             self.failure.clear()
         else:
             self.failure.show_notice("bad", view.failure.message, view.failure.hint)
+        if view.held_text:
+            close = Action(
+                text=view.held_action,
+                run=self._model.start_alone,
+                tip="Unload what is loaded there; nothing said is lost.",
+            )
+            self.failure.show_notice("warn", view.held_text, actions=(close,))
         with QSignalBlocker(self.name):
             if not self.name.hasFocus():
                 self.name.setText(view.name)

@@ -86,6 +86,7 @@ class SetupViewModel(QObject):
             can_undo=self._history.can_undo,
             can_redo=self._history.can_redo,
             is_offline=self._ports.is_offline(),
+            running=self._ports.running(),
             models=self._models.state,
             data=self._data.state,
             fit=self._fit.state,
@@ -200,7 +201,7 @@ class SetupViewModel(QObject):
 
     def go_to(self, step: Step) -> None:
         """Show `step`; any may be shown at any time."""
-        self._set(step=step, start_failure=None)
+        self._set(step=step, start_failure=None, held_by="")
         if step in {"method", "fit", "start"}:
             self._fit.measure()
 
@@ -276,11 +277,21 @@ class SetupViewModel(QObject):
         view = self.view.start
         if not view.can_start:
             return
+        budget = self._fit.state.budget
+        holder = self._ports.device_holder()
+        if holder and budget is not None and budget.kind == "cuda":
+            self._set(held_by=holder)
+            return
         plan, force = self.plan, view.forces
         if not plan.name:
             plan = with_value(plan, "name", view.name_hint)
-        self._set(is_starting=True, start_failure=None)
+        self._set(is_starting=True, start_failure=None, held_by="")
         self._starting.ask(lambda: self._ports.new_run(plan, force))
+
+    def start_alone(self) -> None:
+        """Ask whoever has the device to give it back, then start."""
+        self._ports.ask_device_back()
+        self.start()
 
     def save_plan_as(self, path: Path) -> None:
         """Write the draft to `path` as a plan file."""

@@ -73,6 +73,9 @@ def ports(tmp_path: Path) -> Ports:
         start_run=lambda folder: None,
         is_offline=lambda: False,
         hub_environment=dict,
+        running=tuple,
+        device_holder=str,
+        ask_device_back=lambda: None,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytestqt.qtbot import QtBot
 
+from app.qtwork.gpu_lease import GpuLease
 from app.qtwork.navigator import Navigator
 from app.setup.draft import draft_file
 from app.setup.ports import Ports, hub_environment
@@ -243,6 +244,42 @@ def test_a_start_makes_the_run_and_opens_it(
     assert 1 == len(started)
     assert "small · starter" == started[0].plan().name
     assert model.plan.data == started[0].plan().data
+
+
+def test_the_chat_gives_the_card_back_first(
+    qtbot: QtBot, make_model: Maker, ports: Ports
+) -> None:
+    """With the chat on the card, Start asks once; the answer closes it and starts."""
+    lease = GpuLease()
+    lease.take("the chat")
+    lease.wanted.connect(lease.give_back)
+    navigator = Navigator()
+    model = make_model(
+        navigator,
+        new_run=lambda plan, force: create_run(ports.places.runs, plan, {}),
+        device_holder=lambda: lease.taken_by,
+        ask_device_back=lease.ask_back,
+    )
+    with_estimates(qtbot, model)
+    model.use_starter_data()
+    model.start()
+
+    assert not model.view.start.is_starting
+    assert "Close the chat and train" == model.view.start.held_action
+    with qtbot.waitSignal(navigator.requested, timeout=10_000):
+        model.start_alone()
+    assert "" == lease.taken_by
+    assert "" == model.view.start.held_text
+
+
+def test_a_training_that_runs_is_said(make_model: Maker) -> None:
+    """Two trainings may share a device, but nobody starts the second unawares."""
+    model = make_model(running=lambda: ("First adapter",))
+
+    assert any(
+        "“First adapter” is training now" in line.message
+        for line in model.view.start.problems
+    )
 
 
 def test_start_does_nothing_while_something_is_missing(make_model: Maker) -> None:
