@@ -28,7 +28,7 @@ from core.runs.folder import RunFolder, create_run
 
 # Log, events and a run's small files, beside checkpoints and adapter.
 _RUN_FILES_BYTES = 32 << 20
-_DEMO_STEPS = 60
+_DEMO_STEPS = 48
 # "unknown" is no reason to refuse: the person may know better.
 _TOO_MUCH = frozenset({"too-large", "fits-if-closed"})
 _VERSIONS_OF = ("torch", "transformers", "peft", "bitsandbytes", "tunesmith")

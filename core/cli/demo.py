@@ -9,8 +9,8 @@ from core.chat.events import Answered, ChatEvent, Loading, Sampling, Voice
 from core.cli.chart import LossCurves, draw_losses
 from core.cli.console import Console
 from core.cli.follow import Follower, run_document
-from core.cli.request import Request
-from core.cli.result import result_text
+from core.cli.request import FailedWith, Request
+from core.cli.result import fall_text, result_text
 from core.cli.runs import curve
 from core.cli.starter import ensure_starter
 from core.cli.train import started
@@ -18,7 +18,7 @@ from core.cli.voices import Choir
 from core.data.load import accepted_rows, load
 from core.data.rows import Chat
 from core.data.split import split
-from core.errors import RequestError
+from core.errors import Interrupted, RequestError
 from core.library import shelf
 from core.models.find import find_model
 from core.plan.plan import Plan
@@ -53,6 +53,8 @@ def demo(request: Request) -> int:
     run = new_run(plan, request.places)
     follower = started(request, run)
     document = run_document(run, request.places, follower.state)
+    if document["adapter_id"] is None:
+        raise FailedWith(_left(run), document)
     samples = ask_both(request, run, document["adapter_id"], held_out_prompts(plan))
     chart = _chart(request, run, document)
     request.console.answer(
@@ -98,6 +100,14 @@ def ask_both(
     return samples
 
 
+def _left(run: RunFolder) -> Interrupted:
+    return Interrupted(
+        "run.paused",
+        "The demo's run was paused or stopped from elsewhere.",
+        hint=f"“tunesmith resume {run.run_id}” goes on with its training.",
+    )
+
+
 def _listener(console: Console) -> Any:
     def tell(event: ChatEvent) -> None:
         if isinstance(event, Loading):
@@ -113,9 +123,7 @@ def _sample(prompt: str, base: Answered, adapter: Answered) -> Sample:
 def _tell_estimate(request: Request, plan: Plan) -> None:
     predicted = check(plan, request.places).estimate
     if predicted is not None:
-        request.console.note(
-            f"Estimate: {bytes_text(predicted.process)}. {predicted.reason}"
-        )
+        request.console.note(f"Estimate: {predicted.reason}")
 
 
 def _chart(request: Request, run: RunFolder, document: Mapping[str, Any]) -> Path:
@@ -126,13 +134,18 @@ def _chart(request: Request, run: RunFolder, document: Mapping[str, Any]) -> Pat
     model = find_model(plan.model.id, request.places)
     losses = LossCurves(
         title=plan.name,
-        subtitle=f"{result_text(document).splitlines()[1]} · {model.name},"
+        subtitle=f"Held-out loss {_fall(document)} · {model.name},"
         f" {plan.method.kind} rank {plan.method.rank}",
         training=[(p["step"], p["loss"]) for p in points if "loss" in p],
         held_out=[(p["step"], p["eval_loss"]) for p in points if "eval_loss" in p],
     )
     draw_losses(losses, path)
     return path
+
+
+def _fall(document: Mapping[str, Any]) -> str:
+    before, after = document["eval_loss_before"], document["eval_loss"]
+    return fall_text(before, after) if before and after is not None else "unknown"
 
 
 def _seconds(follower: Follower) -> float | None:

@@ -11,9 +11,7 @@ def result_text(document: Mapping[str, Any]) -> str:
     lines = [f"{document['run_id']}: {document['status']}, {document['steps']} steps"]
     before, after = document["eval_loss_before"], document["eval_loss"]
     if before and after is not None:
-        lines.append(
-            f"Held-out loss {before:.4f} → {after:.4f} ({after / before - 1:+.0%})"
-        )
+        lines.append(f"Held-out loss {fall_text(before, after)}")
     if document["tokens_per_s"]:
         speed = f"{count_text(document['tokens_per_s'])} tokens/s"
         peak = document["peak_memory"]
@@ -21,6 +19,14 @@ def result_text(document: Mapping[str, Any]) -> str:
     if document["adapter_id"]:
         lines.append(f"Adapter {document['adapter_id']} in {document['adapter_dir']}")
     return "\n".join(lines)
+
+
+def fall_text(before: float, after: float) -> str:
+    """Return ``4.106 → 2.443 (−40 %)``."""
+    sign = "−" if after < before else "+"
+    return f"{losses(before, after)} ({sign}{abs(after / before - 1):.0%})".replace(
+        "%", " %"
+    )
 
 
 def losses(before: float | None, after: float | None) -> str:
