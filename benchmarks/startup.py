@@ -96,7 +96,9 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(found))
         return
-    print(f"window        {found['window_s']:.3f} s (best {found['window_best_s']:.3f})")
+    print(
+        f"window        {found['window_s']:.3f} s (best {found['window_best_s']:.3f})"
+    )
     print(f"bare QWidget  {found['bare_qwidget_s']:.3f} s")
     print(f"ratio         {found['ratio']:.2f}")
     print(f"heavy modules loaded before the first picture: {heavy or 'none'}")
