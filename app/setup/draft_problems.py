@@ -57,8 +57,8 @@ def _model_problems(state: SetupState) -> list[Problem]:
     if models.work is not None and models.work_id == state.plan.model.id:
         return [_error("model.id", f"{models.work.what}: wait until it is done.")]
     if chosen is None:
-        if state.plan.model.id and models.failure is not None:
-            return [_error("model.id", models.failure.message)]
+        if state.plan.model.id and models.unusable is not None:
+            return [_error("model.id", models.unusable.message)]
         return []
     if chosen.problem:
         return [_error("model.id", chosen.problem)]

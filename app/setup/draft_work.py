@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,9 @@ class DraftWork(QObject):
         super().__init__(parent)
         self._places = places
         self._plan = Plan()
+        self._edits = 0
+        self._kept = 0
+        self._writing = threading.Lock()
         self._files = Background(self)
         self._files.answered.connect(self._on_done)
         self._files.failed.connect(self.failed)
@@ -49,13 +53,15 @@ class DraftWork(QObject):
     def save_soon(self, plan: Plan) -> None:
         """Keep `plan` as the draft once the person pauses."""
         self._plan = plan
+        self._edits += 1
         self._soon.start()
 
     def save_now(self, plan: Plan) -> None:
         """Keep `plan` as the draft before this returns: the window is closing."""
         self._soon.stop()
+        self._edits += 1
         try:
-            save_draft(self._places, plan)
+            self._keep(self._edits, plan)
         except (TunesmithError, OSError):
             return  # said before, when an edit could not be saved; closing goes on
 
@@ -74,8 +80,15 @@ class DraftWork(QObject):
 
     @Slot()
     def _save(self) -> None:
-        places, plan = self._places, self._plan
-        self._saving.ask(lambda: save_draft(places, plan))
+        edit, plan = self._edits, self._plan
+        self._saving.ask(lambda: self._keep(edit, plan))
+
+    def _keep(self, edit: int, plan: Plan) -> None:
+        """Write `plan`, unless a later edit is written already by another thread."""
+        with self._writing:
+            if edit > self._kept:
+                save_draft(self._places, plan)
+                self._kept = edit
 
     @Slot(object)
     def _on_done(self, done: Plan | Path) -> None:

@@ -101,7 +101,7 @@ def present_models(state: ModelState, *, is_offline: bool) -> ModelView:
         hub_tip=_hub_tip(state, is_offline=is_offline),
         is_searching=state.is_searching,
         progress=progress_of(state.work),
-        failure=state.failure,
+        failure=state.failure or state.unusable,
     )
     return _with_chosen(base, state, is_offline=is_offline)
 

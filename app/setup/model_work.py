@@ -101,7 +101,7 @@ class ModelWork(QObject):
             unpacks: Unpack the starter at once if it was never used here.
         """
         self._unpacks = unpacks
-        self._set(failure=None)
+        self._set(failure=None, unusable=None)
         if not wanted:
             self._resolving.cancel()
             self._set(chosen=None, shape=None)
@@ -239,7 +239,7 @@ class ModelWork(QObject):
 
     @Slot(object)
     def _on_resolve_failed(self, err: TunesmithError) -> None:
-        self._set(chosen=None, shape=None, failure=Failure.of(err))
+        self._set(chosen=None, shape=None, unusable=Failure.of(err))
         self.resolved.emit()
 
     @Slot(object)

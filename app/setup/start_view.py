@@ -35,6 +35,8 @@ class ProblemLine:
     """One problem in words, and the step that mends it."""
 
     message: str
+    word: str
+    """What is to be done about it: mend, know, wait."""
     tone: Tone
     step: Step
     field: str
@@ -45,6 +47,7 @@ class ProblemLine:
 class StartView:
     """Everything step 5 shows."""
 
+    title: str
     facts: tuple[tuple[str, str, str], ...]
     problems: tuple[ProblemLine, ...]
     name: str
@@ -73,7 +76,8 @@ def present_start(state: SetupState, found: Sequence[Problem]) -> StartView:
     can_start = not errors and not state.is_starting
     return StartView(
         facts=_facts(state),
-        problems=tuple(_problem_line(item) for item in found),
+        title="Ready to train" if not errors else "Not ready yet",
+        problems=tuple(_problem_line(item, state) for item in found),
         name=state.plan.name,
         name_hint=suggested_name(state),
         can_start=can_start,
@@ -124,18 +128,28 @@ def suggested_name(state: SetupState) -> str:
     return joined(model, data) or "Named after its model"
 
 
-def _problem_line(item: Problem) -> ProblemLine:
+def _problem_line(item: Problem, state: SetupState) -> ProblemLine:
+    word, tone = _word_of(item, state)
     step = step_of(item.field)
     field = BY_KEY.get(item.field)
     label = field.explanation.label if field else "Memory"
     plain = item.field in {"model.id", "data.files", "memory"}
     return ProblemLine(
         message=item.message if plain else f"{label}: {item.message}",
-        tone="bad" if item.level == "error" else "warn",
+        word=word,
+        tone=tone,
         step=step,
         field=item.field,
         go=f"Go to {STEP_TITLES[step]}",
     )
+
+
+def _word_of(item: Problem, state: SetupState) -> tuple[str, Tone]:
+    if item.level == "warning":
+        return "To know", "warn"
+    if item.field == "model.id" and state.models.work is not None:
+        return "Under way", "accent"
+    return "To mend", "bad"
 
 
 def _facts(state: SetupState) -> tuple[tuple[str, str, str], ...]:

@@ -64,7 +64,10 @@ class ModelState:
     shown: Shown = "all"
     chosen: ModelFacts | None = None
     shape: ModelShape | None = None
+    unusable: Failure | None = None
+    """Why the chosen id is no model that can be used; stays until another is chosen."""
     failure: Failure | None = None
+    """What went wrong with a search, a download, a folder."""
     work: Work | None = None
     work_id: str = ""
     """The model the work is about."""

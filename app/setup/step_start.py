@@ -54,6 +54,7 @@ class StartStep(PageBody):
 
     def _run_card(self) -> Card:
         card = Card("Ready to train")
+        self.title = card.title
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the run")
         self.name.setToolTip(plain_tip(BY_KEY["name"].explanation.what))
@@ -108,6 +109,7 @@ class StartStep(PageBody):
             if not self.name.hasFocus():
                 self.name.setText(view.name)
             self.name.setPlaceholderText(view.name_hint)
+        self.title.setText(view.title)
         self.facts.show_rows(view.facts)
         self.start.setEnabled(view.can_start)
         self.start.setText(view.start_text)
@@ -126,12 +128,11 @@ class StartStep(PageBody):
             self._problem_lines.addWidget(self._problem_line(problem))
 
     def _problem_line(self, problem: ProblemLine) -> QWidget:
-        word = "To mend" if problem.tone == "bad" else "To know"
         go = GhostButton(problem.go, tip="Show where this is set.", compact=True)
         go.clicked.connect(lambda: self._show_field(problem.step, problem.field))
         return boxed(
             row(
-                Badge(word, problem.tone),
+                Badge(problem.word, problem.tone),
                 grow(Text(problem.message, wrap=True)),
                 go,
                 spacing=12,

@@ -81,6 +81,8 @@ def test_an_unknown_model_is_a_problem_not_a_crash(
     assert view.model.failure is not None
     assert "Pick another." == view.model.failure.hint
     assert not view.start.can_start
+    model.search_hub()
+    assert "“nobody/nothing” is no model." == model.view.start.problems[0].message
 
 
 def test_undo_brings_model_and_settings_back(qtbot: QtBot, make_model: Maker) -> None:
