@@ -67,6 +67,7 @@ class RunPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(body)
+        body.verticalScrollBar().valueChanged.connect(self.charts.draw_soon)
         self._body = body
         model.changed.connect(self.render_view)
         model.log_grew.connect(self.log.append_text)
