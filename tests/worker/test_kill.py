@@ -1,0 +1,141 @@
+"""Killed with -9 anywhere, a run loses nothing it had saved and ends the same."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from core.runs.events import Metrics
+from core.runs.folder import RunFolder
+from core.runs.tail import read_events
+from tests.fakes.tiny_run import make_run
+from tests.worker.processes import (
+    PYTHON,
+    events_of,
+    finish,
+    kill,
+    last,
+    start,
+    weights,
+)
+
+KILLS = 4
+MOST_EVENTS = 60
+
+
+def test_random_kills_change_nothing(
+    whole_run: RunFolder, tiny: Path, tmp_path: Path
+) -> None:
+    """After each of some kills at random events, resume ends byte for byte the same."""
+    chance = random.Random(20261122)
+    run = make_run(tmp_path, tiny, dropout=0.1)
+    killed = 0
+    for number in range(KILLS):
+        process = start(run, resume=number > 0)
+        seen = len(read_events(run.events_file))
+        deadline = seen + chance.randrange(1, MOST_EVENTS)
+        for count, _ in enumerate(events_of(process, run), start=1):
+            if count >= deadline:
+                kill(process)
+                killed += 1
+                break
+        if process.poll() == 0:
+            break
+        assert "interrupted" == run.status().status
+
+    ended = last(finish(run, resume=True))
+
+    assert killed >= 3
+    assert "done" == ended.status
+    assert weights(whole_run) == weights(run)
+
+
+FAULTS = """
+import os, signal, sys
+from pathlib import Path
+import core.durable as durable
+import core.engine.checkpoint as checkpoint
+from core.worker.__main__ import main
+
+moment, step = sys.argv[1:3]
+target = f"step-{step}"
+
+def dies_before(owner, name, fits):
+    real = getattr(owner, name)
+    def deadly(*arguments, **keywords):
+        if fits(*arguments):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **keywords)
+    setattr(owner, name, deadly)
+
+def staged(path):
+    return path.name.startswith(f".{target}.")
+
+match moment:
+    case "adapter.safetensors" | "optimizer.safetensors":
+        dies_before(checkpoint, "save_file",
+            lambda tensors, path: staged(path.parent) and path.name == moment)
+    case "sync":
+        dies_before(durable, "sync_file", lambda path: staged(path.parent))
+    case "manifest":
+        dies_before(durable, "replace_text", lambda path, text: staged(path.parent))
+    case "rename":
+        dies_before(Path, "rename", lambda path, to: staged(path))
+    case "renamed":
+        dies_before(durable, "sync_folder",
+            lambda folder: folder.name == "checkpoints" and (folder / target).exists())
+    case "prune":
+        dies_before(checkpoint.shutil, "rmtree",
+            lambda path, *rest: (path.parent / target).exists())
+sys.exit(main(["train", sys.argv[3]]))
+"""
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "adapter.safetensors", "optimizer.safetensors", "sync", "manifest", "rename",
+        "renamed", "prune",
+    ],
+)  # fmt: skip
+def test_a_kill_at_each_write_of_a_save(
+    whole_run: RunFolder, tiny: Path, tmp_path: Path, moment: str
+) -> None:
+    """Killed at any moment of a save, the run goes on from a whole checkpoint."""
+    run = make_run(tmp_path, tiny, dropout=0.1, keep_checkpoints=1)
+    process = start(run, command=[PYTHON, "-c", FAULTS, moment, "6", str(run.path)])
+    assert -9 == process.wait(timeout=120)
+    is_saved = (run.checkpoints / "step-6").is_dir()
+    before = len(read_events(run.events_file))
+
+    events = finish(run, resume=True)[before:]
+
+    steps = [event.step for event in events if isinstance(event, Metrics)]
+    assert (moment in {"renamed", "prune"}) == is_saved
+    assert (7 if is_saved else 5) == next(step for step in steps if step)
+    assert not (run.path / "quarantine").exists()
+    assert ["step-20"] == [path.name for path in run.checkpoints.iterdir()]
+    assert weights(whole_run) == weights(run)
+
+
+@pytest.mark.parametrize(
+    "name", ["adapter.safetensors", "optimizer.safetensors", "state.json"]
+)
+def test_a_damaged_checkpoint_is_set_aside(
+    whole_run: RunFolder, tiny: Path, tmp_path: Path, name: str
+) -> None:
+    """One flipped bit in the newest checkpoint: the one before is used, none deleted."""
+    run = make_run(tmp_path, tiny, dropout=0.1)
+    process = start(run, command=[PYTHON, "-c", FAULTS, "rename", "8", str(run.path)])
+    assert -9 == process.wait(timeout=120)
+    damaged = run.checkpoints / "step-6" / name
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+
+    finish(run, resume=True)
+
+    assert ["step-6"] == [
+        path.name.partition(".")[0] for path in (run.path / "quarantine").iterdir()
+    ]
+    assert weights(whole_run) == weights(run)
