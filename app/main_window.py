@@ -30,8 +30,8 @@ _NO_MORE = object()
 
 _COMMANDS = RailEntry(
     key="commands",
-    title="Commands",
-    icon="command",
+    title="Search",
+    icon="search",
     tip="Every page and action by name",
 )
 

@@ -85,6 +85,5 @@ def _import_what_pages_need() -> None:
         "app.chat.page",
         "app.models.page",
         "app.preferences.page",
-        "pyqtgraph",
     ):
         importlib.import_module(name)

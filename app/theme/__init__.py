@@ -22,6 +22,7 @@ from app.theme.tokens import (
     RADIUS_CARD,
     RADIUS_CONTROL,
     SERIES,
+    SERIES_ON_DARK,
     TEXT_SIZES,
     TextRole,
     Tokens,
@@ -53,6 +54,7 @@ __all__ = [
     "monospace",
     "px",
     "repolish",
+    "series",
     "system_is_dark",
 ]
 
@@ -85,6 +87,12 @@ def colour(name: str, *, alpha: float = 1.0) -> QColor:
     made = QColor(name)
     made.setAlphaF(alpha)
     return made
+
+
+def series(number: int) -> str:
+    """Return the colour of curve `number` in the theme worn now."""
+    colours = SERIES_ON_DARK if current().name == "dark" else SERIES
+    return colours[number % len(colours)]
 
 
 def font(role: TextRole = "body", *, weight: int = 400) -> QFont:

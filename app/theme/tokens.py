@@ -40,6 +40,18 @@ SERIES: Final = (
     "#8A8D96",  # grey stands in for black, which a dark window would swallow
 )
 
+# The same hues, lighter where the originals would sink into a dark window.
+SERIES_ON_DARK: Final = (
+    "#3D9BDA",
+    "#E69F00",
+    "#1DB98F",
+    "#DB92B8",
+    "#7CC6EE",
+    "#EC7A33",
+    "#F0E442",
+    "#A3A6AF",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TonePaint:

@@ -39,7 +39,8 @@ Import from the module, not from here, so that a page loads only what it shows:
                  chosen=), …), free_bytes=).
     line_chart   LineChart(ChartText(title=, x_label=, y_label=, empty=)).show_series(
                  (Series(name=, x=, y=, look="line"|"faint"|"points"|"dashed",
-                 colour=0..7), …), levels=(Level(name=, y=),)); set_log(bool).
+                 colour=0..7), …), levels=(Level(name=, y=),)); set_log(bool);
+                 painted by plot.Plot (reading under the mouse, zoom, keys).
     sparkline    Sparkline().show_values(values), paint_sparkline(painter, box, values);
                  Histogram(name=).show_counts(counts, edges=, cut=, cut_label=).
     document     SafeText(text, name=, monospace=, framed=) for foreign text;

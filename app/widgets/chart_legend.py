@@ -15,14 +15,14 @@ _GAP = 16
 
 
 class ChartLegend(QWidget):
-    """Entries of (name, ``#RRGGBB``, look), side by side at the right."""
+    """Entries of (name, series number, look), side by side at the right."""
 
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._entries: tuple[tuple[str, str, str], ...] = ()
+        self._entries: tuple[tuple[str, int, str], ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
-    def show_entries(self, entries: Sequence[tuple[str, str, str]]) -> None:
+    def show_entries(self, entries: Sequence[tuple[str, int, str]]) -> None:
         """Show `entries`."""
         if tuple(entries) == self._entries:
             return
@@ -45,8 +45,10 @@ class ChartLegend(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(theme.font("caption"))
         x, middle = 0.0, self.height() / 2
-        for name, colour, look in self._entries:
-            ink = theme.colour(colour, alpha=0.45 if look == "faint" else 1.0)
+        for name, series, look in self._entries:
+            ink = theme.colour(
+                theme.series(series), alpha=0.45 if look == "faint" else 1.0
+            )
             pen = QPen(ink, 1.2 if look in ("faint", "points") else 2.2)
             if look == "dashed":
                 pen.setStyle(Qt.PenStyle.DashLine)

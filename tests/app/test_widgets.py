@@ -14,6 +14,7 @@ from PySide6.QtGui import QDropEvent, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app import theme
 from app.widgets.badge import Badge
 from app.widgets.buttons import IconButton, PrimaryButton
 from app.widgets.card import ChoiceCard
@@ -23,7 +24,7 @@ from app.widgets.drop_zone import DropZone
 from app.widgets.expander import Expander
 from app.widgets.fields import Choice, LabeledSlider, SearchField, Segmented
 from app.widgets.layout import FlowLayout
-from app.widgets.line_chart import Level, LineChart, Series
+from app.widgets.line_chart import ChartText, Level, LineChart, Series
 from app.widgets.log_tail import LONGEST_LINE, MOST_LINES, LogTail
 from app.widgets.memory_bar import GIB, MemoryBar, MemoryPart, MemoryRow
 from app.widgets.notice import Action, Notice
@@ -302,7 +303,7 @@ def test_undo_runs_once_and_the_toast_is_gone(qtbot: QtBot) -> None:
 
 
 def test_the_summary_sends_to_the_step(qtbot: QtBot) -> None:
-    """ "Change" says which line; painting the same lines again keeps the widgets."""
+    """The word Change says which line; painting the same lines again keeps the widgets."""
     card = SummaryCard("Your run")
     qtbot.addWidget(card)
     lines = (SummaryLine(label="Model", value="SmolLM2", key="model", badge="Fits"),)
@@ -467,32 +468,113 @@ def test_a_chart_is_empty_until_there_are_points(qtbot: QtBot) -> None:
         levels=(Level(name="before", y=3.5),),
     )
     assert 1 == chart._area.currentIndex()
-    assert "loss: 3 points, last 2" in chart.accessibleDescription()
+    assert "loss: 3 points, last 2" in chart.plot.accessibleDescription()
     chart.set_log(True)
     chart.show_series((Series(name="loss", x=[1], y=[1.0]),))
-    assert {"loss"} == set(chart._drawn)
+    assert ["loss"] == [curve.name for curve in chart.plot.curves]
     chart.show_series(())
     assert 0 == chart._area.currentIndex()
 
 
 def test_a_chart_holds_a_million_points(qtbot: QtBot) -> None:
-    """A million points are drawn as fast as anybody looks."""
+    """A million points become a few hundred, and not one peak is lost."""
     import numpy as np
 
+    from app.widgets.plot_scale import Span, thinned
+
+    xs = np.arange(1_000_000, dtype=float)
+    ys = np.sin(xs / 5e4)
+    ys[777_777], ys[123_456] = 9.0, -9.0
+    thin_xs, thin_ys = thinned(xs, ys, Span(low=0.0, high=999_999.0), 400)
+
+    assert len(thin_xs) == len(thin_ys) <= 802
+    assert (9.0, -9.0) == (thin_ys.max(), thin_ys.min())
+
+
+def test_a_chart_paints_its_curves_in_their_colours(qtbot: QtBot) -> None:
+    """Curves, held-out marks and the level are all on the picture, also in log."""
+    chart = LineChart(ChartText(y_label="loss"))
+    qtbot.addWidget(chart)
+    chart.resize(600, 400)
+    chart.show_series(
+        (
+            Series(name="loss", x=range(100), y=[3 - x / 50 for x in range(100)]),
+            Series(name="held out", x=[0, 99], y=[3.0, 1.5], look="points", colour=1),
+        ),
+        levels=(Level(name="before", y=2.0),),
+    )
+    chart.show()
+
+    for log in (False, True):
+        chart.set_log(log)
+        assert {theme.series(0).lower(), theme.series(1).lower()} <= painted(chart)
+
+
+def test_a_chart_is_zoomed_and_moved_by_keys(qtbot: QtBot) -> None:
+    """Plus looks closer, arrows move, Home shows all; the mouse is not needed."""
     chart = LineChart()
     qtbot.addWidget(chart)
-    chart.resize(900, 400)
+    chart.resize(600, 400)
+    chart.show_series((Series(name="loss", x=range(101), y=range(101)),))
     chart.show()
-    x = np.arange(1_000_000, dtype=float)
-    y = np.sin(x / 5e4) + 2
-    begun = time.monotonic()
+    plot = chart.plot
+    assert plot.view is None
 
-    chart.show_series((Series(name="loss", x=x, y=y),))
-    QApplication.processEvents()
+    qtbot.keyClick(plot, Qt.Key.Key_Plus)
+    closer = plot.view
+    assert closer is not None
+    assert 80 == pytest.approx(closer.width)
+    qtbot.keyClick(plot, Qt.Key.Key_Right)
+    assert plot.view is not None
+    assert plot.view.low > closer.low
+    qtbot.keyClick(plot, Qt.Key.Key_Home)
+    assert plot.view is None
 
-    assert time.monotonic() - begun < 10
-    drawn = chart._drawn["loss"].item
-    assert len(drawn.curve.getData()[0]) < 20_000
+
+def test_the_values_under_the_mouse_are_read(qtbot: QtBot) -> None:
+    """Hovering shows step and values, in words, inside the chart."""
+    chart = LineChart()
+    qtbot.addWidget(chart)
+    chart.resize(600, 400)
+    chart.show_series((Series(name="loss", x=range(101), y=range(101)),))
+    chart.show()
+    plot = chart.plot
+    view, shown = plot._shown()
+    heights = plot._heights(shown)
+    box = plot._box(heights)
+
+    reading = plot._reading(box.center(), box, view, heights)
+
+    assert "step 50" == reading.head
+    assert ("loss", "50") == reading.lines[0][:2]
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9), st.integers(1, 12))
+def test_ticks_are_round_and_inside(low: float, width: float, count: int) -> None:
+    """Every tick lies within the span, in order, and there are not too many."""
+    from app.widgets.plot_scale import Span, nice_ticks
+
+    span = Span(low=low, high=low + width)
+    ticks = nice_ticks(span, count)
+    room = 1e-6 * max(abs(low), width)
+
+    assert ticks == sorted(ticks)
+    assert all(span.low - room <= tick <= span.high + room for tick in ticks)
+    assert len(ticks) <= count + 2
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "text"),
+    [
+        (0, 1, "0"), (2000, 500, "2,000"), (0.5, 0.25, "0.50"), (0.0002, 1e-4, "2e-4"),
+        (2.5, 0.5, "2.5"), (1e7, 1e6, "1e7"), (-3, 1, "-3"),
+    ],
+)  # fmt: skip
+def test_ticks_are_written_short(value: float, step: float, text: str) -> None:
+    """As many digits as the distance between ticks needs."""
+    from app.widgets.plot_scale import tick_text
+
+    assert text == tick_text(value, step)
 
 
 # -- commands ------------------------------------------------------------------
