@@ -5,7 +5,7 @@ with a warning; here every layer must fit, by name and by shape.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never, cast
@@ -28,7 +28,11 @@ from core.library.weights import (
 Sizes = Mapping[str, tuple[int, int]]
 """Linear layer's name to (inputs, outputs)."""
 
-_LORA_NAME = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
+_LORA_NAME = re.compile(
+    r"base_model\.model\.(.+)\.(?:lora_([AB])\.weight"
+    r"|lora_magnitude_vector(?:\.weight)?|base_layer\.bias|bias)"
+)
+_BLOCK_NUMBER = re.compile(r"\.\d+\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,24 +80,56 @@ def _require_fit(
 ) -> None:
     adapted: set[str] = set()
     for entry in entries:
-        match = _LORA_NAME.fullmatch(entry.name)
-        if match is None:
-            continue
-        layer, side = match.groups()
+        layer, part = _place(folder, entry.name)
         if layer not in sizes:
             _refuse(folder, f"the base has no layer {layer}")
-        inputs, outputs = sizes[layer]
-        wide = entry.shape[-1] if side == "A" else entry.shape[0]
-        if len(entry.shape) != 2 or wide != (inputs if side == "A" else outputs):
-            _refuse(folder, f"{layer} has another size in the base")
-        adapted.add(layer)
-    for layer in sizes:
-        is_target = any(
-            layer == name or layer.endswith(f".{name}")
-            for name in config.target_modules
-        )
-        if is_target and layer not in adapted:
+        if part in {"A", "B"}:
+            _require_shape(folder, config, entry, part=part, size=sizes[layer])
+            adapted.add(layer)
+    for layer in _due(config, adapted, sizes):
+        if layer not in adapted:
             _refuse(folder, f"it has nothing for the base's layer {layer}")
+
+
+def _place(folder: Path, name: str) -> tuple[str, str]:
+    """Return the layer a tensor belongs to and its part: A, B or another of LoRA's."""
+    match = _LORA_NAME.fullmatch(name)
+    if match is None:
+        _refuse(folder, f"it holds “{name[:80]}”, which is no part of a LoRA")
+    return match[1], match[2] or ""
+
+
+def _require_shape(
+    folder: Path,
+    config: AdapterConfig,
+    entry: TensorEntry,
+    *,
+    part: str,
+    size: tuple[int, int],
+) -> None:
+    ranks = {config.rank, *config.rank_pattern.values()}
+    if len(entry.shape) != 2:
+        _refuse(folder, f"{entry.name[:80]} is no matrix")
+    rank, width = entry.shape if part == "A" else reversed(entry.shape)
+    if width != size[0 if part == "A" else 1]:
+        _refuse(folder, f"{entry.name[:80]} has another size than the base's layer")
+    if rank not in ranks:
+        _refuse(folder, f"{entry.name[:80]} has not the rank its configuration says")
+
+
+def _due(config: AdapterConfig, adapted: set[str], sizes: Sizes) -> Iterator[str]:
+    """Give the layers of the base that an adapter made for it must have.
+
+    Those its target names mean and, of each kind it adapts, the last: an adapter of a
+    shallower model leaves that out, one of the upper layers alone does not.
+    """
+    last: dict[str, str] = {}
+    for layer in sizes:  # in the model's order
+        last[_BLOCK_NUMBER.sub(".*.", layer)] = layer
+        if any(layer.endswith(f".{name}") for name in config.target_modules):
+            yield layer
+    for kind in {_BLOCK_NUMBER.sub(".*.", layer) for layer in adapted}:
+        yield last[kind]
 
 
 def attach(model: nn.Module, adapter: CheckedAdapter, *, name: str) -> PeftModel:
