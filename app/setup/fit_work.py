@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.qtwork.background import Background
+from app.setup.pace import Pace
 from app.setup.ports import Ports
 from app.setup.state import Failure, FitState
 from app.setup.words import TRAINABLE
@@ -53,12 +54,18 @@ class FitWork(QObject):
         self._measuring = Background(self)
         self._measuring.answered.connect(self._on_measured)
         self._measuring.failed.connect(self._on_failed)
+        self._looking_back = Background(self)
+        self._looking_back.answered.connect(self._on_looked_back)
         self._naming = Background(self)
         self._naming.answered.connect(self._on_named)
         self._naming.failed.connect(self._on_unnamed)
         self._offering = Background(self)
         self._offering.answered.connect(self._on_offered)
         self._offering.failed.connect(self._on_failed)
+
+    def look_back(self) -> None:
+        """Read how fast the last runs were."""
+        self._looking_back.ask(self._ports.paces)
 
     def measure(self) -> None:
         """Look at the device and the disk again."""
@@ -126,6 +133,10 @@ class FitWork(QObject):
         self._set(budget=found.budget, free_disk=found.free_disk)
         if is_other:
             self.measured.emit()
+
+    @Slot(object)
+    def _on_looked_back(self, found: tuple[Pace, ...]) -> None:
+        self._set(paces=found)
 
     @Slot(object)
     def _on_named(self, budget: DeviceBudget) -> None:

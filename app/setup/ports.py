@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from app.services import RunGlance, Services
+from app.setup.pace import Pace, paces
 from core import durable
 from core.data.starter import starter_file
 from core.estimate.advice import Fit, fit_plan, recommend
@@ -42,6 +43,7 @@ class Ports:
     fit_plan: Callable[[Plan, ModelShape, DeviceBudget], Fit]
     starter_data: Callable[[], Path]
     free_disk: Callable[[], int]
+    paces: Callable[[], tuple[Pace, ...]]
     new_run: Callable[[Plan, bool], RunFolder]
     start_run: Callable[[RunFolder], None]
     is_offline: Callable[[], bool]
@@ -68,6 +70,7 @@ def ports(services: Services) -> Ports:
         fit_plan=fit_plan,
         starter_data=starter_file,
         free_disk=lambda: durable.free_bytes(places.runs),
+        paces=lambda: paces(places.runs),
         new_run=lambda plan, force: new_run(plan, places, force=force),
         start_run=services.launcher.start,
         is_offline=services.is_offline,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from app.setup.pace import Pace
 from app.setup.report import DataReport, Preview
 from core.errors import TunesmithError
 from core.estimate.advice import Fit
@@ -107,6 +108,8 @@ class FitState:
     """What "Make it fit" would change; not yet applied."""
     compares_all: bool = False
     free_disk: int | None = None
+    paces: tuple[Pace, ...] = ()
+    """How fast the last runs here were."""
 
     @property
     def judged(self) -> DeviceBudget | None:

@@ -101,6 +101,7 @@ class SetupViewModel(QObject):
         """Look at models, device and files; called when the page is shown."""
         self._models.refresh()
         self._fit.measure()
+        self._fit.look_back()
         if not self._is_awake:
             self._is_awake = True
             self._models.resolve(self.plan.model.id)

@@ -69,6 +69,7 @@ def ports(tmp_path: Path) -> Ports:
         fit_plan=fit_plan,
         starter_data=lambda: starter,
         free_disk=lambda: 10**12,
+        paces=tuple,
         new_run=refuse,
         start_run=lambda folder: None,
         is_offline=lambda: False,
