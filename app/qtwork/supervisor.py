@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import (
     QDeadlineTimer,
+    QElapsedTimer,
     QMutex,
     QObject,
     QThread,
@@ -32,7 +33,8 @@ It is called in the supervisor's thread and by nobody else, so it may keep state
 
 _LOOK_MS = 66  # a person sees no more than 15 pictures a second
 _QUIET_LOOK_MS = 500  # nothing came for a while, or the run is over
-_BLOCK_BYTES = 256 * 1024
+_BLOCK_BYTES = 32 * 1024
+_READ_MS = 60
 
 
 class RunSupervisor(QThread):
@@ -41,7 +43,7 @@ class RunSupervisor(QThread):
     Signals:
         published (object): the digest's picture, when something is new.
         status_changed (Status): what the run is doing, when it changed.
-        caught_up (): everything written so far has been published, once.
+        caught_up (): everything written before has been published, once.
         failed (TunesmithError): the folder can no longer be read; the thread ends.
     """
 
@@ -83,21 +85,33 @@ class RunSupervisor(QThread):
         caught_up = False
         quiet_looks = 0
         while not self._ending:
+            since = QElapsedTimer()
+            since.start()
             fresh = self._read(tail)
             if fresh or not caught_up:
                 self.published.emit(self._digest(fresh))
-            if not caught_up:
+            if not fresh and not caught_up:
                 caught_up = True
                 self.caught_up.emit()
             self._tell_status()
             quiet_looks = 0 if fresh else quiet_looks + 1
-            self._rest(_QUIET_LOOK_MS if quiet_looks > 15 else _LOOK_MS)
+            if fresh:  # there may be more: go on, after a rest
+                self._rest(max(_LOOK_MS - since.elapsed(), since.elapsed() // 2))
+            else:
+                self._rest(_QUIET_LOOK_MS if quiet_looks > 15 else _LOOK_MS)
 
     def _read(self, tail: EventTail) -> list[RunEvent]:
-        """Return all that is new, in blocks, so that an end is heard between them."""
+        """Return what is new, or as much as can be read in a few moments.
+
+        Reading and folding hold the interpreter's lock, which the window needs for
+        every click: so this thread works in small pieces and rests between them.
+        """
         fresh: list[RunEvent] = []
-        while not self._ending and (block := tail.read(_BLOCK_BYTES)):
+        since = QElapsedTimer()
+        since.start()
+        while since.elapsed() < _READ_MS and (block := tail.read(_BLOCK_BYTES)):
             fresh += block
+            self.msleep(1)
         return fresh
 
     def _tell_status(self) -> None:
