@@ -154,7 +154,12 @@ RunEvent = (
     | Failed
     | Ended
 )
-"""A stretch of work is ``Phase … (Ended | Failed Ended)``; `resume` adds a stretch."""
+"""A stretch of work is ``Phase … (Ended | Failed Ended)``; `resume` adds a stretch.
+
+A resumed stretch begins at the last whole checkpoint, so the steps since then are
+measured again; a reader lets the newer figures of a step replace the older. A stretch
+that was killed has no `Ended`, and perhaps a half-written last line.
+"""
 
 _BY_KIND: Mapping[str, type[Any]] = {
     cls.kind: cls
