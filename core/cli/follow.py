@@ -1,6 +1,5 @@
 """Follow a run through its folder, from whatever process, and tell how it ended."""
 
-import os
 import signal
 import subprocess
 import time
@@ -173,7 +172,7 @@ def _cause(process: Process | None) -> str:
     status = process.poll() if process is not None else None
     if not status:
         return ""
-    if status < 0 and os.name == "posix":
+    if -status in set(signal.Signals):  # POSIX: killed by this signal
         return f" (signal {signal.Signals(-status).name})"
     return f" (status {status})"
 

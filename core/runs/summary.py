@@ -1,12 +1,16 @@
 """One line of history: a run as a list shows it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.errors import PlanError
 from core.plan.plan import Plan
+from core.runs.events import RunEvent, decode
 from core.runs.folder import RunFolder, RunStatus
 from core.runs.state import RunState, folded
-from core.runs.tail import read_events
+
+# A thousand steps and more at either end.
+_EDGE_BYTES = 256 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +40,12 @@ class RunSummary:
 
 
 def summary(run: RunFolder) -> RunSummary:
-    """Return the line of history of `run`, read from its folder as it is now."""
-    return summarised(run, folded(read_events(run.events_file)))
+    """Return the line of history of `run`, read from its folder as it is now.
+
+    Only the beginning and the end of a long event file are read: a history of many
+    long runs must not take seconds.
+    """
+    return summarised(run, folded(_edges(run.events_file)))
 
 
 def summarised(run: RunFolder, state: RunState) -> RunSummary:
@@ -65,6 +73,20 @@ def summarised(run: RunFolder, state: RunState) -> RunSummary:
         adapter_id=end.adapter_id if end else None,
         error=state.failure.message if state.failure else None,
     )
+
+
+def _edges(path: Path) -> list[RunEvent]:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            text = file.read(min(size, 2 * _EDGE_BYTES))
+            if size > 2 * _EDGE_BYTES:
+                file.seek(size - _EDGE_BYTES)
+                text = text[:_EDGE_BYTES] + b"\n" + file.read()
+    except OSError:
+        return []
+    lines = text.decode("utf-8", "replace").splitlines()
+    return [event for line in lines if (event := decode(line)) is not None]
 
 
 def _plan(run: RunFolder) -> Plan:

@@ -165,3 +165,19 @@ def test_a_run_whose_plan_is_damaged_is_still_listed(run: RunFolder) -> None:
     run.plan_file.write_text("name = ")
 
     assert run.run_id == summary(run).name
+
+
+def test_a_long_run_is_summarised_from_its_edges(run: RunFolder) -> None:
+    """Fifty thousand steps: first, newest and last figures are right all the same."""
+    steps = [
+        Metrics(t=float(step), step=step, epoch=0.0, loss=9.0 / step)
+        for step in range(1, 50_001)
+    ]
+    first = Metrics(t=0.5, step=0, epoch=0.0, eval_loss=4.0)
+    lines = "".join(encode(event) + "\n" for event in [first, *steps])
+    run.events_file.write_text(lines)
+    found = summary(run)
+
+    assert (50_000, 9.0 / 50_000) == (found.step, found.train_loss)
+    assert (0.5, 4.0) == (found.started, found.eval_loss_before)
+    assert len(lines) > 3_000_000
