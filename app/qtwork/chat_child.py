@@ -21,6 +21,7 @@ class Pipe(Protocol):
     """A child behind a pipe; `core.launch.JsonLines` is one."""
 
     def send(self, line: str) -> None: ...
+    def hang_up(self) -> None: ...
     def lines(self) -> Iterator[str]: ...
     def kill(self) -> None: ...
     @property
@@ -97,6 +98,7 @@ class ChatChild(QThread):
             self._adopt(child)
             for line in child.lines():
                 self._hear(line)
+            child.hang_up()
             if not self._is_ending:
                 error = _told_end(child)
         except Exception as err:  # noqa: BLE001 - thread boundary: tell, never vanish

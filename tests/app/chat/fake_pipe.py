@@ -35,6 +35,7 @@ class FakePipe:
         self.load_problem: ChatFailed | None = None
         self.exit_status: int | None = None
         self.noise = ""
+        self.hung_up = False
         self._holds = holds
         self._held: Ask | None = None
         self._said: queue.Queue[str | None] = queue.Queue()
@@ -51,6 +52,9 @@ class FakePipe:
                 self.end(0)
             case None:
                 raise AssertionError(line)
+
+    def hang_up(self) -> None:
+        self.hung_up = True
 
     def lines(self) -> Iterator[str]:
         while (line := self._said.get()) is not None:

@@ -83,14 +83,31 @@ def test_the_steps_are_walked_in_any_order(qtbot: QtBot, make_model: Maker) -> N
     page = shown(qtbot, make_model)
     page.stepper.requested.emit(3)
     assert "fit" == page.model.state.step
-    click(qtbot, page.back)
+    click(qtbot, page.walk.back)
     assert "method" == page.model.state.step
-    click(qtbot, page.forth)
+    click(qtbot, page.walk.forth)
     assert "fit" == page.model.state.step
-    click(qtbot, page.forth)
+    click(qtbot, page.walk.forth)
 
     assert "start" == page.model.state.step
-    assert page.forth.isHidden()
+    assert page.walk.forth.isHidden()
+
+
+def test_large_text_folds_the_summary_into_a_line(
+    qtbot: QtBot, make_model: Maker
+) -> None:
+    """Where there is no room beside the steps, the choices stand in one line."""
+    page = chosen(qtbot, make_model)
+    page.resize(700, 700)
+
+    assert page.summary.isHidden()
+    assert page.foot.isVisible()
+    assert page.narrow_line.text().startswith("small · ")
+    click(qtbot, page.narrow_walk.forth)
+    assert "data" == page.model.state.step
+    page.resize(1000, 700)
+    assert page.summary.isVisible()
+    assert page.foot.isHidden()
 
 
 def test_a_method_card_chooses_the_method(qtbot: QtBot, make_model: Maker) -> None:
