@@ -32,9 +32,11 @@ def test_a_run_ends_with_an_adapter_in_the_library(whole_run: RunFolder) -> None
     ]
     assert ["prepare", "tokenize", "load", "train"] == phases[:4]
     assert ["save", "done"] == phases[-2:]
-    assert ended.eval_loss is not None and ended.eval_loss_before is not None
+    assert ended.eval_loss is not None
+    assert ended.eval_loss_before is not None
     assert ended.eval_loss < ended.eval_loss_before
-    assert ended.peak_memory and ended.peak_memory > 0
+    assert ended.peak_memory
+    assert ended.peak_memory > 0
     assert 20 == whole_run.status().step == whole_run.status().steps
     places = Places(home=whole_run.path.parent.parent)
     record = find(places, ended.adapter_id or "")
@@ -150,7 +152,8 @@ def test_qlora_trains(tiny: Path, tmp_path: Path) -> None:
     ended = last(events)
 
     assert "done" == ended.status
-    assert ended.eval_loss is not None and ended.eval_loss_before is not None
+    assert ended.eval_loss is not None
+    assert ended.eval_loss_before is not None
     assert ended.eval_loss < ended.eval_loss_before
     assert "train.optimizer_replaced" in {
         event.code for event in events if isinstance(event, Warned)
