@@ -110,8 +110,8 @@ def failure_of(
         return WorkFailed(
             "run.died",
             f"The training process ended unexpectedly{_cause(process)}.",
-            hint=f"“tunesmith resume {run.run_id}” goes on from the last checkpoint."
-            f" Its log is {run.log_file}.",
+            hint=f"{_suspicion(process)}“tunesmith resume {run.run_id}” goes on from the"
+            f" last checkpoint. Its log is {run.log_file}.",
         )
     if status in {"queued", "running"}:
         return WorkFailed(
@@ -166,6 +166,15 @@ def _wait(process: Process | None) -> None:
         process.wait(_LOOK_S)
     except subprocess.TimeoutExpired:
         return
+
+
+def _suspicion(process: Process | None) -> str:
+    if process is not None and process.poll() == -9:  # SIGKILL; Windows has none
+        return (
+            "If nobody killed it, the system ran out of memory: lower train.batch_size"
+            " or train.seq_len. "
+        )
+    return ""
 
 
 def _cause(process: Process | None) -> str:

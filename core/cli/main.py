@@ -48,7 +48,9 @@ def _answered(words: list[str], console: Console, window: Window | None) -> int:
     except SystemExit as end:  # --help and --version
         return int(end.code or 0)
     except KeyboardInterrupt as err:
-        told: TunesmithError = Interrupted("interrupted", "Interrupted.")
+        told: TunesmithError = Interrupted(
+            "interrupted", "Interrupted.", hint="The same command begins again."
+        )
         cause: BaseException = err
     except TunesmithError as err:
         told, cause = err, err

@@ -68,6 +68,11 @@ class PlanField:
         return self.key.rpartition(".")[2]
 
 
+def limit_text(limit: float) -> str:
+    """Return a limit for people: ``1048576`` and ``0.9``, never ``1.04858e+06``."""
+    return f"{limit:.0f}" if float(limit).is_integer() else f"{limit:g}"
+
+
 def _type_of(hint: Any) -> tuple[FieldType, tuple[str, ...]]:
     if get_origin(hint) is Literal:
         return "choice", tuple(str(item) for item in get_args(hint))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from core.plan.fields import FIELDS, value_of
+from core.plan.fields import FIELDS, limit_text, value_of
 from core.plan.plan import ALL_LINEAR, Plan
 
 Level = Literal["error", "warning"]
@@ -65,9 +65,9 @@ def _limits(plan: Plan) -> Iterator[Problem]:
     for field in FIELDS:
         value = value_of(plan, field.key)
         if field.low is not None and value < field.low:
-            yield _error(field.key, f"Use {field.low:g} or more.")
+            yield _error(field.key, f"Use {limit_text(field.low)} or more.")
         elif field.high is not None and value > field.high:
-            yield _error(field.key, f"Use {field.high:g} or less.")
+            yield _error(field.key, f"Use {limit_text(field.high)} or less.")
 
 
 def _not_yet(plan: Plan) -> Iterator[Problem]:

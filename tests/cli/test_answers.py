@@ -129,6 +129,8 @@ def test_a_plain_loop_costs_more(cli: Cli) -> None:
     [
         ("--rank", "many"),
         ("--method", "lore"),
+        ("--rank", "0"),
+        ("--seq-len", "-5"),
         ("--gpu-memory", "big"),
         ("--gpu", "Voodoo 2"),
         ("--model", "/nowhere"),
