@@ -6,12 +6,13 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
-from PySide6.QtCore import QTimer, Slot
-from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtCore import QSize, QTimer, Slot
+from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from app import theme
 from app.services import Services
 from app.setup.ports import ports
 from app.setup.present import SetupView
@@ -24,14 +25,18 @@ from app.setup.step_model import ModelStep
 from app.setup.step_start import StartStep
 from app.setup.viewmodel import SetupViewModel
 from app.widgets.buttons import IconButton, PrimaryButton, SecondaryButton
-from app.widgets.layout import row
+from app.widgets.layout import boxed, row
 from app.widgets.notice import Notice
 from app.widgets.page import Page, PageHeader
 from app.widgets.stepper import Stepper
 from app.widgets.summary import SummaryCard, SummaryLine
+from app.widgets.text import ElidedLabel
 from core.errors import TunesmithError
 from core.plan.plan import Plan
 
+_LEAST_WIDTH: Final = 560
+_LEAST_HEIGHT: Final = 420
+_ROOM_BESIDE: Final = 760  # pixels the steps and the summary need side by side
 PLANS = "Plans (*.toml);;All files (*)"
 
 
@@ -49,6 +54,18 @@ def build(services: Services) -> Page:
         unfolded=settings.now.all_settings_open,
         remember_unfolded=remember,
     )
+
+
+class WalkButtons:
+    """Back and Continue; there are two pairs, and one is in view."""
+
+    def __init__(self, walk: Callable[[int], None]) -> None:
+        self.back = SecondaryButton(
+            "Back", tip="The step before. Alt+Left", icon="left"
+        )
+        self.back.clicked.connect(lambda: walk(-1))
+        self.forth = PrimaryButton("Continue", tip="The next step. Alt+Right")
+        self.forth.clicked.connect(lambda: walk(1))
 
 
 class SetupPage(Page):
@@ -77,14 +94,12 @@ class SetupPage(Page):
         self._made: dict[Step, QWidget] = {}
         self.summary = SummaryCard("This run", width=256)
         self.summary.requested.connect(self._on_summary)
-        self.back = SecondaryButton(
-            "Back", tip="The step before. Alt+Left", icon="left"
-        )
-        self.back.clicked.connect(lambda: self._walk(-1))
-        self.forth = PrimaryButton("Continue", tip="The next step. Alt+Right")
-        self.forth.clicked.connect(lambda: self._walk(1))
-        self.summary.foot.addWidget(self.forth)
-        self.summary.foot.addWidget(self.back)
+        self.walk = WalkButtons(self._walk)
+        for button in (self.walk.forth, self.walk.back):
+            self.summary.foot.addWidget(button)
+        self.narrow_walk = WalkButtons(self._walk)
+        self.narrow_line = ElidedLabel("", "muted")
+        self.foot = self._foot()
         self._lay_out(self._header())
         self._add_keys()
         self._idle = QTimer(self)
@@ -168,6 +183,8 @@ class SetupPage(Page):
 
     def _lay_out(self, header: PageHeader) -> None:
         lines = QVBoxLayout(self)
+        # The page may be narrower than its parts: then the summary folds away.
+        lines.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
         lines.setContentsMargins(28, 22, 28, 20)
         lines.setSpacing(16)
         lines.addWidget(header)
@@ -177,6 +194,26 @@ class SetupPage(Page):
         middle.addWidget(self._stack, 1)
         middle.addWidget(self.summary)
         lines.addLayout(middle, 1)
+        lines.addWidget(self.foot)
+
+    def _foot(self) -> QWidget:
+        """Return what stands in for the summary where there is no room beside."""
+        line = row(spacing=8)
+        line.addWidget(self.narrow_line, 1)
+        line.addWidget(self.narrow_walk.back)
+        line.addWidget(self.narrow_walk.forth)
+        return boxed(line)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the least size the steps need without the summary."""
+        return QSize(_LEAST_WIDTH, _LEAST_HEIGHT)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fold the summary into a line where large text leaves no room beside."""
+        super().resizeEvent(event)
+        is_narrow = self.width() < theme.px(_ROOM_BESIDE)
+        self.summary.setVisible(not is_narrow)
+        self.foot.setVisible(is_narrow)
 
     def _add_keys(self) -> None:
         for keys, act in (
@@ -268,9 +305,10 @@ class SetupPage(Page):
                 for item in view.summary
             ]
         )
-        is_last = view.step == "start"
-        self.back.setVisible(view.step != "model")
-        self.forth.setVisible(not is_last)  # the last step has the button itself
+        self.narrow_line.setText(" · ".join(item.value for item in view.summary))
+        for walk in (self.walk, self.narrow_walk):
+            walk.back.setVisible(view.step != "model")
+            walk.forth.setVisible(view.step != "start")  # that step has its own button
 
     def show_field(self, step: Step, field: str) -> None:
         """Show `step`, and the setting `field` where it has one of its own."""
