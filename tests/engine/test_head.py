@@ -1,7 +1,5 @@
 """The chunked loss is the plain loss, and so are its gradients."""
 
-# ruff: noqa: N803, N806 - shapes are part of the names
-
 import pytest
 import torch
 from torch import Tensor, nn

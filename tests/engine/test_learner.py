@@ -1,7 +1,5 @@
 """The learner against plain peft and transformers, number for number."""
 
-# ruff: noqa: N803, N806 - shapes are part of the names
-
 import copy
 from pathlib import Path
 

@@ -107,4 +107,4 @@ def test_orders_that_are_none_of_ours_are_ignored(tmp_path: Path) -> None:
     assert "discard" == wishes.leaving()
     wishes.done()
     assert frozenset() == wishes()
-    assert {"dance"} == set(os.listdir(run.orders))
+    assert {"dance"} == {path.name for path in run.orders.iterdir()}
