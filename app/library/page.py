@@ -17,7 +17,6 @@ from app import theme
 from app.library.detail import DetailPane
 from app.library.present import SORTS, LibraryView
 from app.library.shelves import COLUMNS, AdapterModel, made_cards, made_table
-from app.library.trash_panel import TrashPanel
 from app.library.viewmodel import LibraryViewModel
 from app.services import Services
 from app.widgets.buttons import GhostButton, PrimaryButton, SecondaryButton
@@ -27,6 +26,7 @@ from app.widgets.layout import STRETCH, boxed, column, row
 from app.widgets.notice import Notice
 from app.widgets.page import EmptyState, Page, PageHeader
 from app.widgets.text import Text, plain_tip
+from app.widgets.trash_panel import TrashPanel, TrashRow
 from core.errors import TunesmithError
 
 
@@ -51,8 +51,10 @@ class LibraryPage(Page):
         self._make_shelves()
         self.detail = DetailPane(model)
         self.detail.setFixedWidth(theme.px(360))
-        self.trash = TrashPanel(model)
+        self.trash = TrashPanel(things="adapters", back_to="Library")
         self.trash.left.connect(self._leave_trash)
+        self.trash.restore_wanted.connect(model.restore)
+        self.trash.empty_wanted.connect(model.empty_trash)
         self.stack = QStackedWidget()
         self._front = self._made_front()
         self.stack.addWidget(self._front)
@@ -179,7 +181,16 @@ class LibraryPage(Page):
         if view.detail is not None:
             self.detail.show_detail(view.detail)
         self._shelf.setCurrentWidget(self._fitting(view))
-        self.trash.render_view(view)
+        self.trash.show_rows(
+            [
+                TrashRow(
+                    key=one.adapter_id,
+                    name=one.name,
+                    detail=f"{one.base} · {one.method} · {one.size}",
+                )
+                for one in view.trash
+            ]
+        )
 
     def _hide_columns(self) -> None:
         """Leave to the detail what stands there as well, where room is short."""

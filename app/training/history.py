@@ -8,10 +8,12 @@ from typing import Any, Final, cast
 
 from app.training.series import RunCurves, RunTracker
 from core.errors import TunesmithError
+from core.places import Places
 from core.plan.plan import Plan
 from core.runs.folder import RunFolder, RunStatus, all_runs
 from core.runs.state import RunState
 from core.runs.tail import EventTail
+from core.runs.trash import size_of, trashed_runs
 
 _SPARK_POINTS: Final = 48
 
@@ -57,6 +59,37 @@ class History:
         known = {run.run_id: self._known.get(run.run_id) for run in folders}
         self._known = {run.run_id: known[run.run_id] or _Known(run) for run in folders}
         return tuple(self._known[run.run_id].summary() for run in folders)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrashedRun:
+    """A deleted run that can still be brought back."""
+
+    run_id: str
+    name: str
+    size: int
+    """Bytes, checkpoints and all."""
+
+
+class TrashReader:
+    """Reads what can be brought back; one thread at a time may use it.
+
+    A deleted run does not grow, so its size is added up once.
+    """
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._known: dict[Path, TrashedRun] = {}
+
+    def read(self) -> tuple[TrashedRun, ...]:
+        """Return the deleted runs, newest first."""
+        runs = trashed_runs(self._places)
+        self._known = {
+            run.path: self._known.get(run.path)
+            or TrashedRun(run_id=run.run_id, name=_name_of(run), size=size_of(run))
+            for run in runs
+        }
+        return tuple(self._known.values())
 
 
 class _Known:
@@ -146,3 +179,10 @@ def _number(found: object) -> float | None:
     if isinstance(found, bool) or not isinstance(found, (int, float)):
         return None
     return float(found)
+
+
+def _name_of(run: RunFolder) -> str:
+    try:
+        return run.plan().name or run.run_id
+    except TunesmithError:  # one with a damaged plan can be brought back as well
+        return run.run_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from app.training.history import RunSummary
+from app.training.history import RunSummary, TrashedRun
 from app.training.reading import change_text, loss_text
 from app.training.words import (
     STATUS_LOOKS,
@@ -14,7 +14,7 @@ from app.training.words import (
     model_name,
     when_text,
 )
-from core.units import duration_text
+from core.units import bytes_text, duration_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,8 @@ class RunsView:
     subtitle: str
     can_compare: bool
     compare_tip: str
+    trash: tuple[TrashedRun, ...]
+    trash_text: str
 
 
 def present_runs(
@@ -54,6 +56,7 @@ def present_runs(
     query: str,
     selected: Collection[str],
     now: float,
+    trash: Sequence[TrashedRun] = (),
 ) -> RunsView:
     """Return the list page; `summaries` is None until the first reading is done."""
     known = summaries or ()
@@ -69,7 +72,11 @@ def present_runs(
         can_compare=2 <= chosen <= 8,
         compare_tip="Draw the selected runs in one chart and list what differs."
         if 2 <= chosen <= 8
-        else "Select two to eight runs (Ctrl+click) to compare them.",
+        else "Tick two to eight runs to compare them.",
+        trash=tuple(trash),
+        trash_text=f"Trash · {bytes_text(sum(run.size for run in trash))}"
+        if trash
+        else "Trash",
     )
 
 

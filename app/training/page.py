@@ -12,14 +12,16 @@ from app.training.overview import RunsView
 from app.training.run_list import RunList
 from app.training.run_panel import RunPanel
 from app.training.viewmodel import RunsViewModel
-from app.widgets.buttons import PrimaryButton, SecondaryButton
+from app.widgets.buttons import GhostButton, PrimaryButton, SecondaryButton
 from app.widgets.card import Card
 from app.widgets.fields import SearchField
 from app.widgets.layout import STRETCH, boxed, column, row
 from app.widgets.notice import Notice
 from app.widgets.page import EmptyState, Page, PageHeader
 from app.widgets.text import Text
+from app.widgets.trash_panel import TrashPanel, TrashRow
 from core.errors import TunesmithError
+from core.units import bytes_text
 
 
 def build(services: Services) -> RunsPage:
@@ -40,7 +42,11 @@ class RunsPage(Page):
         self.comparison = ComparePanel(model)
         self.stack = QStackedWidget()
         self._list_page = self._made_list()
-        for page in (self._list_page, self.panel, self.comparison):
+        self.trash = TrashPanel(things="runs", back_to="All runs")
+        self.trash.left.connect(self.show_list)
+        self.trash.restore_wanted.connect(model.restore)
+        self.trash.empty_wanted.connect(model.empty_trash)
+        for page in (self._list_page, self.panel, self.comparison, self.trash):
             self.stack.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -68,7 +74,13 @@ class RunsPage(Page):
         self.compare_now = PrimaryButton("Compare these", tip="", icon="check")
         self.compare_now.clicked.connect(self._model.compare)
         self.compare_now.hide()
-        self.header = PageHeader("Runs", actions=(self.compare_now, self.compare, new))
+        self.trash_button = GhostButton(
+            "Trash", tip="Deleted runs, and the way back.", icon="trash"
+        )
+        self.trash_button.clicked.connect(self._on_trash)
+        self.header = PageHeader(
+            "Runs", actions=(self.trash_button, self.compare_now, self.compare, new)
+        )
         self.search = SearchField("Search runs", tip="Names, models, methods, states.")
         self.search.searched.connect(self._model.search)
         self.notice = Notice(closable=True)
@@ -134,6 +146,13 @@ class RunsPage(Page):
         self.compare_now.setEnabled(view.can_compare)
         self.compare_now.set_tip(view.compare_tip)
         self.runs.show_rows(view.rows)
+        self.trash_button.setText(view.trash_text)
+        self.trash.show_rows(
+            [
+                TrashRow(key=run.run_id, name=run.name, detail=bytes_text(run.size))
+                for run in view.trash
+            ]
+        )
         if view.is_loading:
             self._middle.setCurrentWidget(self.loading)
         elif view.is_empty:
@@ -178,6 +197,10 @@ class RunsPage(Page):
     def _on_run_wanted(self, _run_id: str) -> None:
         self.notice.clear()
         self._show(self.panel)
+
+    @Slot()
+    def _on_trash(self) -> None:
+        self._show(self.trash)
 
     @Slot(object)
     def _on_failed(self, error: TunesmithError) -> None:

@@ -8,15 +8,18 @@ from typing import Final, cast
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.qtwork.background import Background
+from app.qtwork.in_order import InOrder
 from app.qtwork.navigator import Navigator
 from app.training.comparison import ComparedRun, Measure, present_comparison
-from app.training.history import History, RunSummary
+from app.training.history import History, RunSummary, TrashedRun, TrashReader
 from app.training.overview import present_runs
 from app.training.run_viewmodel import Launcher, RunViewModel
 from app.training.series import RunTracker
 from core.places import Places
 from core.runs.folder import RunFolder
 from core.runs.tail import read_events
+from core.runs.trash import empty_trash, restore_run, trashed_runs
+from core.units import bytes_text
 
 _LOOK_MS: Final = 1000
 
@@ -60,6 +63,11 @@ class RunsViewModel(QObject):
         self._comparing = Background(self)
         self._comparing.answered.connect(self._on_compared)
         self._comparing.failed.connect(self.failed)
+        self._trash_reader = TrashReader(places)
+        self._trash: tuple[TrashedRun, ...] = ()
+        self._emptying = InOrder(self)
+        self._emptying.answered.connect(self._on_trash_changed)
+        self._emptying.failed.connect(self.failed)
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._on_timer)
@@ -75,7 +83,8 @@ class RunsViewModel(QObject):
     @Slot()
     def refresh(self) -> None:
         """Read what changed, now or right after the reading that goes on."""
-        self._reading.ask(self._history.read)
+        history, trash = self._history, self._trash_reader
+        self._reading.ask(lambda: (history.read(), trash.read()))
 
     def search(self, query: str) -> None:
         """Show the runs that fit `query`."""
@@ -96,6 +105,23 @@ class RunsViewModel(QObject):
     def start_new(self) -> None:
         """Go to the Train page."""
         self._navigator.open("train")
+
+    def restore(self, run_id: str) -> None:
+        """Bring a run back from the trash."""
+        places = self._places
+
+        def bring() -> object:
+            for run in trashed_runs(places):
+                if run.run_id == run_id:
+                    restore_run(places, run)
+            return None
+
+        self._emptying.ask(bring)
+
+    def empty_trash(self) -> None:
+        """Delete for good what is in the trash."""
+        places = self._places
+        self._emptying.ask(lambda: empty_trash(places))
 
     def compare(self) -> None:
         """Read the selected runs whole and compare them."""
@@ -135,6 +161,7 @@ class RunsViewModel(QObject):
             query=self._query,
             selected=self._selected,
             now=time.time(),
+            trash=self._trash,
         )
         self.changed.emit(view)
 
@@ -146,10 +173,16 @@ class RunsViewModel(QObject):
 
     @Slot(object)
     def _on_read(self, answer: object) -> None:
-        summaries = cast("tuple[RunSummary, ...]", answer)
-        if summaries != self._summaries:
-            self._summaries = summaries
+        found = cast("tuple[tuple[RunSummary, ...], tuple[TrashedRun, ...]]", answer)
+        if found != (self._summaries, self._trash):
+            self._summaries, self._trash = found
             self.publish()
+
+    @Slot(object)
+    def _on_trash_changed(self, answer: object) -> None:
+        if isinstance(answer, int):
+            self._navigator.toast(f"{bytes_text(answer)} freed.")
+        self.refresh()
 
     @Slot(object)
     def _on_compared(self, answer: object) -> None:

@@ -1,6 +1,7 @@
 """Deleted runs: out of the list, still on the disk, until the trash is emptied."""
 
 import secrets
+import shutil
 from pathlib import Path
 
 from core import durable
@@ -28,6 +29,20 @@ def delete_run(places: Places, run: RunFolder) -> RunFolder:
 def restore_run(places: Places, run: RunFolder) -> RunFolder:
     """Move a run back from the trash and return it."""
     return _moved(run, places.runs)
+
+
+def empty_trash(places: Places) -> int:
+    """Delete for good what is in the trash, and return the bytes that frees."""
+    freed = 0
+    for run in trashed_runs(places):
+        freed += size_of(run)
+        shutil.rmtree(run.path)
+    return freed
+
+
+def size_of(run: RunFolder) -> int:
+    """Return the bytes of a run's files, checkpoints and all."""
+    return sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
 
 
 def trashed_runs(places: Places) -> list[RunFolder]:

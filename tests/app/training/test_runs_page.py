@@ -16,6 +16,7 @@ from app.training.page import RunsPage
 from app.training.present import RunView
 from app.training.viewmodel import RunsViewModel
 from core.places import Places
+from core.runs import trash
 from core.runs.events import Metrics, Phase, Sample
 from core.runs.folder import RunFolder, Status
 from tests.app.training import made_runs as made
@@ -315,6 +316,30 @@ def test_a_run_is_deleted_with_a_way_back(desk: Desk) -> None:
 
     desk.bot.waitUntil(run.plan_file.exists)
     desk.show_list(1)
+
+
+def test_the_trash_gives_back_and_frees(desk: Desk) -> None:
+    """Long after the Undo is gone a run can be restored, or its room reclaimed."""
+    keep = made.done_run(desk.places.runs, name="keep")
+    lose = made.done_run(desk.places.runs, name="lose")
+    trashed = [trash.delete_run(desk.places, run) for run in (keep, lose)]
+    desk.model.refresh()
+    desk.bot.waitUntil(lambda: desk.page.trash_button.text().startswith("Trash · "))
+    desk.page.trash_button.click()
+    buttons = desk.page.trash.findChildren(QAbstractButton)
+
+    next(b for b in buttons if b.accessibleName() == "Restore keep").click()
+    desk.bot.waitUntil(keep.plan_file.exists)
+    desk.bot.waitUntil(lambda: len(desk.page.trash._rows or ()) == 1)
+
+    desk.page.trash.empty_button.click()
+    assert "“lose”" in desk.page.trash.question.words[1]
+    assert trashed[1].path.exists()
+    desk.page.trash._answered()
+
+    desk.bot.waitUntil(lambda: bool(desk.told.toasts))
+    assert not trashed[1].path.exists()
+    assert desk.told.toasts[0][0].endswith("freed.")
 
 
 def test_a_running_run_is_not_deleted(desk: Desk) -> None:
