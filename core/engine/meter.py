@@ -3,20 +3,26 @@
 import torch
 
 from core.engine.device import Compute
-from core.hardware.machine import resident_bytes
+from core.hardware.machine import (
+    forget_peak,
+    peak_resident_bytes,
+    resident_bytes,
+)
 
 
 class MemoryMeter:
     """Peak bytes from now on; made before the base model is loaded.
 
-    On a CPU there is no allocator to ask, so `watch` reads the resident memory at the
-    moments when most tensors are alive, and the growth since the beginning counts.
+    On a CPU there is no allocator to ask: the growth of the resident memory counts, at
+    its highest as the system itself keeps it. `watch` looks besides, for systems that
+    cannot forget an older peak.
     """
 
     def __init__(self, compute: Compute) -> None:
         self._compute = compute
         self._began = 0 if compute.on_gpu else resident_bytes()
         self._peak = 0
+        forget_peak()
         if compute.on_gpu:
             torch.cuda.reset_peak_memory_stats(compute.device)
 
@@ -36,5 +42,7 @@ class MemoryMeter:
             torch.cuda.reset_peak_memory_stats(device)
             return found
         self.watch()
-        peak, self._peak = self._peak, 0
+        peak = max(self._peak, peak_resident_bytes() - self._began)
+        self._peak = 0
+        forget_peak()
         return peak, peak

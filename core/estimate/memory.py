@@ -44,7 +44,7 @@ def estimate(
     accumulates = plan.train.gradient_accumulation > 1 and loop == "tunesmith"
     peak = step_peak(shape, plan, how, gradients=stays.gradients if accumulates else 0)
     parts = _components(stays, peak)
-    rest = outside(_sum(parts), budget, how, peak)
+    rest = outside(_sum(parts), budget, how, peak, file_bytes=2 * shape.parameters)
     return _answer(plan, shape, budget, parts, rest, stays)
 
 

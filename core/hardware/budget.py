@@ -7,7 +7,7 @@ from typing import Literal
 from core.errors import RequestError
 from core.hardware.cards import find_card
 from core.hardware.gpu import Gpu, GpuProcess, gpus
-from core.hardware.machine import machine
+from core.hardware.machine import machine, multiplies_bf16
 from core.hardware.torch_build import TorchBuild, driver_runs, torch_build
 from core.units import GIB, bytes_text
 
@@ -25,7 +25,7 @@ class DeviceBudget:
     compute_capability: tuple[int, int] | None = None
     processes: tuple[GpuProcess, ...] = ()
     bf16: bool = True
-    """Whether bfloat16 is computed natively (on CPU: assumed, probed by the engine)."""
+    """Whether bfloat16 is computed natively in hardware."""
     imagined: bool = False
     """A card asked about, not one that is here."""
 
@@ -77,7 +77,7 @@ def cpu_budget() -> DeviceBudget:
         name=facts.cpu_name,
         total=facts.memory_total,
         free=facts.memory_free,
-        bf16=False,
+        bf16=multiplies_bf16(),
     )
 
 

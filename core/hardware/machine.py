@@ -1,11 +1,14 @@
 """The computer itself: processor, memory, and what one process holds of it."""
 
+import contextlib
 import functools
 import os
 import platform
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -40,6 +43,44 @@ def machine() -> Machine:
     )
 
 
+@functools.cache
+def multiplies_bf16() -> bool:
+    """Return whether the processor has bf16 instructions (AMX or AVX-512).
+
+    Read from the kernel's list, as torch itself is not asked here; elsewhere no is
+    assumed, which prices the larger 32-bit weights.
+    """
+    flags = re.search(r"^flags\s*:(.*)$", _cpu_listing(), re.MULTILINE)
+    words = set(flags.group(1).split()) if flags else set[str]()
+    return bool(words & {"amx_tile", "avx512_bf16"})
+
+
+def peak_resident_bytes() -> int:
+    """Return the most memory this process ever held, or held since `forget_peak`."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return _peak_without_proc()
+    found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    return int(found.group(1)) * 1024 if found else resident_bytes()
+
+
+def _peak_without_proc() -> int:
+    memory: Any = psutil.Process().memory_info()
+    if hasattr(memory, "peak_wset"):  # Windows
+        return int(memory.peak_wset)
+    import resource
+
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest if sys.platform == "darwin" else largest * 1024
+
+
+def forget_peak() -> None:
+    """Let `peak_resident_bytes` count from now on, where the system can (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 def resident_bytes(pid: int | None = None) -> int:
     """Return the resident memory of a process (this one if none), 0 if it is gone."""
     try:
@@ -56,13 +97,18 @@ def _cores() -> int:
 
 
 @functools.cache
-def _cpu_name() -> str:
+def _cpu_listing() -> str:
     try:
-        listing = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return platform.processor() or platform.machine()
-    found = re.search(r"^model name\s*:\s*(.+)$", listing, re.MULTILINE)
-    return found.group(1).strip() if found else platform.machine()
+        return ""
+
+
+def _cpu_name() -> str:
+    found = re.search(r"^model name\s*:\s*(.+)$", _cpu_listing(), re.MULTILINE)
+    if found:
+        return found.group(1).strip()
+    return platform.processor() or platform.machine()
 
 
 def _container_limit() -> tuple[int, int] | None:
