@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
-from PySide6.QtCore import QSize, QTimer, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
@@ -16,7 +16,7 @@ from app import theme
 from app.services import Services
 from app.setup.ports import ports
 from app.setup.present import SetupView
-from app.setup.start_view import STEP_TITLES
+from app.setup.start_view import STEP_TITLES, file_name
 from app.setup.state import STEPS, Step
 from app.setup.step_data import DataStep
 from app.setup.step_fit import FitStep
@@ -352,9 +352,17 @@ class SetupPage(Page):
 
     def ask_save(self) -> None:
         """Ask where to write the draft as a plan file."""
-        name, _ = QFileDialog.getSaveFileName(self, "Save plan as", "plan.toml", PLANS)
-        if name:
-            self.model.save_plan_as(Path(name).with_suffix(".toml"))
+        dialog = QFileDialog(self, "Save plan as", "", PLANS)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("toml")  # before it asks whether to overwrite
+        dialog.selectFile(file_name(self.model.plan))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self._on_save_chosen)
+        dialog.open()
+
+    @Slot(str)
+    def _on_save_chosen(self, name: str) -> None:
+        self.model.save_plan_as(Path(name))
 
 
 def _holder(stack: QStackedWidget) -> QWidget:

@@ -66,6 +66,7 @@ class StartView:
     """Who has the device, in a sentence; empty if nobody stands in the way."""
     held_action: str
     command: str
+    command_hint: str
 
 
 def present_start(state: SetupState, found: Sequence[Problem]) -> StartView:
@@ -91,7 +92,10 @@ def present_start(state: SetupState, found: Sequence[Problem]) -> StartView:
         failure=state.start_failure,
         held_text=_held_text(state),
         held_action=f"Close {state.held_by} and train" if state.held_by else "",
-        command=command_of(state.plan),
+        command=command_of(state),
+        command_hint="The same run without a window."
+        if _is_saved(state)
+        else "The same run without a window, once the plan is saved.",
     )
 
 
@@ -236,8 +240,18 @@ def _changed(plan: Plan, key: str) -> str:
     return f"{BY_KEY[key].explanation.label.lower()} {value_text(value)}"
 
 
-def command_of(plan: Plan) -> str:
-    """Return the command line that starts the same run from a saved plan."""
+def _is_saved(state: SetupState) -> bool:
+    return state.saved is not None and state.saved.plan == state.plan
+
+
+def command_of(state: SetupState) -> str:
+    """Return the command line that starts the same run from its plan file."""
+    if state.saved is not None and state.saved.plan == state.plan:
+        return f"tunesmith train {shlex.quote(state.saved.path)}"
+    return f"tunesmith train {shlex.quote(file_name(state.plan))}"
+
+
+def file_name(plan: Plan) -> str:
+    """Return the name a plan's file would have: letters, digits and dashes."""
     name = plan.name.strip() or "plan"
-    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
-    return f"tunesmith train {shlex.quote(f'{safe}.toml')}"
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name) + ".toml"

@@ -118,6 +118,14 @@ class FitState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A plan file of the person's own, and the plan it holds."""
+
+    path: str
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetupState:
     """The draft and everything known about it."""
 
@@ -130,6 +138,7 @@ class SetupState:
     data: DataState = field(default_factory=DataState)
     fit: FitState = field(default_factory=FitState)
     setting_query: str = ""
+    saved: Saved | None = None
     running: tuple[str, ...] = ()
     """Names of runs that train on this machine now."""
     held_by: str = ""

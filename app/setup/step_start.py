@@ -70,15 +70,14 @@ class StartStep(PageBody):
         return card
 
     def _plan_card(self) -> Card:
-        card = Card(
-            "As a command",
-            subtitle="The same run without a window, once the plan is saved.",
-        )
+        card = Card("As a command")
+        self.command_hint = Text("", "muted", wrap=True)
+        card.add(self.command_hint)
         self.command = QLineEdit()
         self.command.setReadOnly(True)
         self.command.setAccessibleName("Command line of this run")
         self.command.setToolTip(
-            plain_tip("Save the plan under this name, then run this in a terminal.")
+            plain_tip("Run this in a terminal; the plan must be saved before.")
         )
         copy = SecondaryButton("Copy", tip="Copy the command.", icon="copy")
         copy.clicked.connect(self._on_copy)
@@ -116,6 +115,7 @@ class StartStep(PageBody):
         self.start.set_tip(view.start_tip)
         self.missing.setText(view.missing)
         self.command.setText(view.command)
+        self.command_hint.setText(view.command_hint)
         self._render_problems(view.problems)
 
     def _render_problems(self, problems: tuple[ProblemLine, ...]) -> None:

@@ -24,7 +24,7 @@ from app.setup.model_work import ModelWork
 from app.setup.ports import Ports
 from app.setup.present import SetupView, present
 from app.setup.presets import PRESETS
-from app.setup.state import Failure, SetupState, Shown, Step
+from app.setup.state import Failure, Saved, SetupState, Shown, Step
 from core.errors import TunesmithError
 from core.plan.codec import parse_value
 from core.plan.fields import BY_KEY, with_value
@@ -67,6 +67,7 @@ class SetupViewModel(QObject):
         self._drafts.written.connect(self._on_written)
         self._drafts.failed.connect(self._on_file_failed)
         self._drafts.unsaved.connect(self._on_unsaved)
+        self._written = plan
         self._is_awake = False
         self._is_editing = False
 
@@ -296,6 +297,7 @@ class SetupViewModel(QObject):
 
     def save_plan_as(self, path: Path) -> None:
         """Write the draft to `path` as a plan file."""
+        self._written = self.plan
         self._drafts.write(path, self.plan)
 
     def open_plan_file(self, path: Path) -> None:
@@ -309,6 +311,7 @@ class SetupViewModel(QObject):
 
     @Slot(object)
     def _on_written(self, path: Path) -> None:
+        self._set(saved=Saved(path=str(path), plan=self._written))
         self._navigator.toast(f"Saved as {path.name}")
 
     @Slot(object)

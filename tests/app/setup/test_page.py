@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QFileDialog,
     QLineEdit,
     QSlider,
     QWidget,
@@ -108,6 +109,32 @@ def test_large_text_folds_the_summary_into_a_line(
     page.resize(1000, 700)
     assert page.summary.isVisible()
     assert page.foot.isHidden()
+
+
+def test_a_step_is_made_when_it_is_wanted(qtbot: QtBot, make_model: Maker) -> None:
+    """A page that was never shown holds one step; the rest comes while idle."""
+    page = SetupPage(make_model())
+    qtbot.addWidget(page)
+    assert {"model"} == set(page._made)
+
+    page.show()
+    qtbot.waitUntil(lambda: set(STEPS) == set(page._made), timeout=10_000)
+    assert "model" == page.model.state.step
+
+
+def test_the_plan_is_saved_where_it_was_asked(
+    qtbot: QtBot, make_model: Maker, tmp_path: Path
+) -> None:
+    """Ctrl+S asks for a place; a name without an ending gets one."""
+    page = shown(qtbot, make_model)
+    page.ask_save()
+    dialog = page.findChild(QFileDialog)
+    assert dialog is not None
+    assert ["plan.toml"] == [Path(name).name for name in dialog.selectedFiles()]
+    dialog.selectFile(str(tmp_path / "mine"))
+    dialog.accept()
+
+    qtbot.waitUntil((tmp_path / "mine.toml").is_file, timeout=10_000)
 
 
 def test_a_method_card_chooses_the_method(qtbot: QtBot, make_model: Maker) -> None:

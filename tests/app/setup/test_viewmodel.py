@@ -307,6 +307,11 @@ def test_a_plan_is_saved_and_opened(
         other.open_plan_file(file)
 
     assert model.plan == other.plan
+    assert f"tunesmith train {file}" == model.view.start.command
+    model.set_value("method.rank", 32)
+    assert "tunesmith train plan.toml" == model.view.start.command
+    assert "once the plan is saved" in model.view.start.command_hint
+    model.set_value("method.rank", 64)
     other.undo()
     assert 16 == other.plan.method.rank
 
