@@ -12,7 +12,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from app import theme
 from app.chat.views import AnswerView, TurnView
 from app.widgets.buttons import IconButton
 from app.widgets.document import MarkdownView
@@ -140,7 +139,7 @@ class _AnswerPane(QFrame):
         foot.addWidget(self._copy)
         lines.addLayout(foot)
         self.setLayout(lines)
-        self.setMinimumWidth(theme.px(180))
+        self.setMinimumWidth(140)
 
     def show_answer(self, answer: AnswerView) -> None:
         """Show `answer`; the same one again costs nothing."""

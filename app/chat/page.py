@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -33,6 +33,8 @@ from app.widgets.notice import Action, Notice
 from app.widgets.page import EmptyState, Page, PageHeader
 from app.widgets.text import Text
 from core.errors import TunesmithError
+
+_LEAST_TALK_WIDTH: Final = 440
 
 
 def build(services: Services) -> ChatPage:
@@ -78,6 +80,8 @@ class ChatPage(Page):
         super().__init__(parent)
         self._model = model
         self._notice_shown: object = None
+        self._panel_wanted: bool | None = None
+        """What the person chose; None: as there is room."""
         self._make_header()
         self.notice = Notice()
         self.problem = Notice(closable=True)
@@ -116,7 +120,7 @@ class ChatPage(Page):
         )
         self.panel_button.setCheckable(True)
         self.panel_button.setChecked(True)
-        self.panel_button.toggled.connect(self._on_panel)
+        self.panel_button.clicked.connect(self._on_panel)
         self.header = PageHeader(
             "Chat", actions=(self.new, self.save, self.panel_button)
         )
@@ -184,6 +188,11 @@ class ChatPage(Page):
         self._model.refresh()
         self.composer.field.setFocus()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the words the room of the panel where it is short."""
+        super().resizeEvent(event)
+        self._fit_panel()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape stops the answers."""
         if event.key() == Qt.Key.Key_Escape and self.composer.stop.isVisible():
@@ -198,7 +207,16 @@ class ChatPage(Page):
 
     @Slot(bool)
     def _on_panel(self, shown: bool) -> None:  # noqa: FBT001 - Qt's signal
-        self.side.setVisible(shown)
+        self._panel_wanted = shown
+        self._fit_panel()
+
+    def _fit_panel(self) -> None:
+        """Show the panel if it was asked for, or if the words keep enough room."""
+        wanted = self._panel_wanted
+        if wanted is None:
+            wanted = self.width() - self.side.width() >= theme.px(_LEAST_TALK_WIDTH)
+        self.side.setVisible(wanted)
+        self.panel_button.setChecked(wanted)
 
     @Slot()
     def _fill_save_menu(self) -> None:

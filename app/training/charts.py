@@ -38,7 +38,7 @@ class RunCharts(QWidget):
                 empty="The first loss comes after the first step.",
             )
         )
-        self.loss.setMinimumHeight(300)
+        self.loss.setMinimumHeight(340)
         self._log = GhostButton(
             "Log scale", tip="Draws the loss on a logarithmic scale, or not."
         )

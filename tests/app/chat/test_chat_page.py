@@ -430,3 +430,17 @@ def test_shift_enter_begins_a_line(desk: Desk) -> None:
 
     assert "one\n" == field.toPlainText()
     assert [] == desk.pipes
+
+
+def test_the_panel_makes_room_for_the_words(desk: Desk) -> None:
+    """In a narrow window it hides by itself, unless the person wants it."""
+    assert desk.page.side.isVisible()
+
+    desk.page.resize(700, 700)
+    assert not desk.page.side.isVisible()
+
+    desk.page.panel_button.click()
+    assert desk.page.side.isVisible()
+
+    desk.page.resize(720, 700)
+    assert desk.page.side.isVisible()
