@@ -111,4 +111,6 @@ class HelpDialog(QDialog):
             keys,
         ):
             lines.addWidget(part)
+        lines.addStretch(1)
         lines.addLayout(row(STRETCH, close))
+        self.resize(theme.px(640), lines.heightForWidth(theme.px(640)))

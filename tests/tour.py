@@ -223,7 +223,10 @@ class Tour:
             view = chat._model._view()
             turns = view.turns
             answers = turns[-1].answers if turns else ()
-            return len(answers) > 1 and all(one.foot or one.problem for one in answers)
+            has_all = len(answers) > 1 and all(
+                one.text or one.problem for one in answers
+            )
+            return has_all and not view.is_answering
 
         self.until(answered, "base and adapter have answered", most_s=240)
         self.picture("chat")

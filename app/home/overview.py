@@ -46,12 +46,16 @@ class Overview(QWidget):
         self._grid.setSpacing(12)
         heading = row(Text("Last adapters", "heading"), STRETCH, all_button)
         self._made = boxed(column(heading, self._grid, spacing=12))
+        self._ended = Card("Last runs")
+        self._ended_runs = QVBoxLayout()
+        self._ended_runs.setSpacing(12)
+        self._ended.body.addLayout(self._ended_runs)
         self._machine = Card("This machine")
         self._meters = (Meter(), Meter())
         for meter in self._meters:
             self._machine.add(meter)
         side = column(self._machine, self._next_card(), STRETCH, spacing=16)
-        left = column(self._running, self._made, STRETCH, spacing=20)
+        left = column(self._running, self._made, self._ended, STRETCH, spacing=20)
         columns = QHBoxLayout()
         columns.setSpacing(20)
         columns.addLayout(left, 5)
@@ -71,6 +75,8 @@ class Overview(QWidget):
             self._show_attention(view.attention)
         if shown is None or shown.running != view.running:
             self._show_running(view.running)
+        if shown is None or shown.recent != view.recent:
+            self._show_recent(view.recent)
         if shown is None or shown.adapters != view.adapters:
             self._show_adapters(view.adapters)
         if shown is None or shown.meters != view.meters:
@@ -118,6 +124,16 @@ class Overview(QWidget):
                 self._runs.addWidget(made)
         for card in cards:
             self._run_rows[card.run_id].show_card(card)
+
+    def _show_recent(self, cards: Sequence[RunCard]) -> None:
+        self._ended.setVisible(bool(cards))
+        clear(self._ended_runs)
+        for at, card in enumerate(cards):
+            if at:
+                self._ended_runs.addWidget(divider())
+            made = _RunRow(card, self._going("runs", card.run_id))
+            made.show_card(card)
+            self._ended_runs.addWidget(made)
 
     def _show_adapters(self, cards: Sequence[AdapterCard]) -> None:
         clear(self._grid)
@@ -185,5 +201,6 @@ class _RunRow(QWidget):
         self._name.setText(card.name)
         self._badge.show_text(card.badge, card.tone)
         self._detail.setText(card.detail)
+        self._bar.setVisible(card.fraction is not None)
         self._bar.show_fraction(card.fraction)
         self._spark.show_values(card.spark)

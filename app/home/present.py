@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 _MOST_ADAPTERS: Final = 6
 _MOST_RUNNING: Final = 4
+_MOST_ENDED: Final = 4
 _MOST_ATTENTION: Final = 4
+_ENDS: Final[dict[str, tuple[str, Tone]]] = {
+    "done": ("Done", "good"),
+    "stopped": ("Stopped", "neutral"),
+    "failed": ("Failed", "bad"),
+    "interrupted": ("Interrupted", "warn"),
+}
 _RECENT_S: Final = 14 * 24 * 3600.0
 
 
@@ -105,6 +112,7 @@ class HomeView:
     title: str
     subtitle: str
     running: tuple[RunCard, ...] = ()
+    recent: tuple[RunCard, ...] = ()
     adapters: tuple[AdapterCard, ...] = ()
     attention: tuple[Attention, ...] = ()
     meters: tuple[Meter, ...] = ()
@@ -129,6 +137,7 @@ def present(state: HomeState) -> HomeView:
         title=title,
         subtitle=subtitle,
         running=tuple(_run_card(run) for run in _working(runs)[:_MOST_RUNNING]),
+        recent=tuple(_ended_card(run, state.now) for run in _ended(runs)[:_MOST_ENDED]),
         adapters=tuple(
             _adapter_card(one, state.now) for one in _newest(adapters)[:_MOST_ADAPTERS]
         ),
@@ -190,6 +199,28 @@ def _run_card(run: RunGlance) -> RunCard:
         tone=tone,
         detail="  ·  ".join(parts) or "starting",
         fraction=run.step / run.steps if run.steps else None,
+        spark=run.spark,
+    )
+
+
+def _ended(runs: Sequence[RunGlance]) -> list[RunGlance]:
+    return [run for run in runs if run.status in _ENDS]
+
+
+def _ended_card(run: RunGlance, now: float) -> RunCard:
+    badge, tone = _ENDS[run.status]
+    parts = [when_text(run.created, now)]
+    if run.eval_loss is not None:
+        parts.append(f"held-out loss {run.eval_loss:.3f}")
+    if run.steps:
+        parts.append(f"{run.step} of {run.steps} steps")
+    return RunCard(
+        run_id=run.run_id,
+        name=run.name,
+        badge=badge,
+        tone=tone,
+        detail="  ·  ".join(parts),
+        fraction=None,
         spark=run.spark,
     )
 

@@ -22,6 +22,7 @@ GIB: Final = 1 << 30
 _BAR_HEIGHT: Final = 30
 _ROW_GAP: Final = 20
 _LEGEND_GAP: Final = 18
+_FAR: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +113,12 @@ class MemoryBar(QWidget):
         scale = self._scale()
         top = theme.px(22.0)
         y = top
+        bars: list[QRectF] = []
         for row in self._rows:
-            y = self._paint_row(painter, row, y, scale)
+            bars.append(self._paint_row(painter, row, y, scale))
+            y = bars[-1].bottom() + _ROW_GAP - 3
         if self._rows:
-            self._paint_free(painter, y - _ROW_GAP + 4, scale)
+            self._paint_free(painter, bars, scale)
             self._paint_legend(painter, y + _LEGEND_GAP - _ROW_GAP)
         painter.end()
 
@@ -134,18 +137,24 @@ class MemoryBar(QWidget):
             names += [p.name for p in row.parts if p.name not in names]
         return names
 
+    def _most_needed(self) -> int:
+        needed = [max(row.high_bytes, row.total_bytes) for row in self._rows]
+        return max([*needed, 1])
+
+    def _is_far(self) -> bool:
+        """Return whether free memory is so large that bars would be slivers."""
+        return self._free_bytes > _FAR * self._most_needed()
+
     def _scale(self) -> float:
         """Return pixels a byte, so that the largest bar and the free line fit."""
-        most = max(
-            [row.high_bytes for row in self._rows]
-            + [row.total_bytes for row in self._rows]
-            + [self._free_bytes, 1]
-        )
-        return max(1.0, self.width() - 2.0) / (most * 1.04)
+        most = self._most_needed()
+        right = most * _FAR * 0.75 if self._is_far() else max(most, self._free_bytes)
+        return max(1.0, self.width() - 2.0) / (right * 1.04)
 
     def _paint_row(
         self, painter: QPainter, row: MemoryRow, y: float, scale: float
-    ) -> float:
+    ) -> QRectF:
+        """Paint `row` from `y` on, and return its bar."""
         tokens = theme.current()
         painter.setFont(theme.font("body", weight=600 if row.chosen else 400))
         painter.setPen(theme.colour(tokens.text))
@@ -156,7 +165,7 @@ class MemoryBar(QWidget):
         bar = QRectF(0, y + theme.px(20) + 3, row.total_bytes * scale, _BAR_HEIGHT)
         self._paint_parts(painter, row, bar, scale)
         self._paint_whisker(painter, row, bar, scale)
-        return bar.bottom() + _ROW_GAP - 3
+        return bar
 
     def _paint_verdict(
         self, painter: QPainter, row: MemoryRow, y: float, left: float
@@ -217,15 +226,20 @@ class MemoryBar(QWidget):
         said = f"between {row.low_bytes / GIB:.2f} and {row.high_bytes / GIB:.2f} GiB"
         self._hits.insert(0, (box, f"{row.label}: {said}"))
 
-    def _paint_free(self, painter: QPainter, bottom: float, scale: float) -> None:
+    def _paint_free(self, painter: QPainter, bars: list[QRectF], scale: float) -> None:
+        """Paint where free memory ends: over each bar, or an arrow if far away."""
         if not self._free_bytes:
             return
         tokens = theme.current()
         x = self._free_bytes * scale
-        pen = QPen(theme.colour(tokens.text), 1.5, Qt.PenStyle.DashLine)
-        painter.setPen(pen)
-        painter.drawLine(QLineF(x, theme.px(18), x, bottom))
         said = f"{self._free_bytes / GIB:.1f} GiB {self._free_label}"
+        if self._is_far():
+            x, said = float(self.width()), f"{said}, further right →"
+        else:
+            pen = QPen(theme.colour(tokens.text), 1.5, Qt.PenStyle.DashLine)
+            painter.setPen(pen)
+            for bar in bars:
+                painter.drawLine(QLineF(x, bar.top() - 5, x, bar.bottom() + 5))
         painter.setFont(theme.font("caption", weight=600))
         painter.setPen(theme.colour(tokens.muted))
         width = painter.fontMetrics().horizontalAdvance(said)

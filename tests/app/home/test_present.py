@@ -96,7 +96,12 @@ def test_ended_runs_are_not_running() -> None:
         for status in ("done", "paused", "failed", "queued", "stopped", "interrupted")
     )
 
-    assert ["paused", "queued"] == [c.run_id for c in present(state(runs=runs)).running]
+    view = present(state(runs=runs))
+
+    assert ["paused", "queued"] == [card.run_id for card in view.running]
+    assert [("done", "good"), ("failed", "bad"), ("stopped", "neutral")] == [
+        (card.run_id, card.tone) for card in view.recent if card.tone != "warn"
+    ]
 
 
 def test_an_adapter_says_what_the_training_changed() -> None:
