@@ -29,7 +29,8 @@ class EventTail:
         if end == 0 and len(block) == max_bytes:  # one line longer than the window
             return self.read(max_bytes * 2)
         self._offset += end
-        lines = block[:end].decode("utf-8", "replace").splitlines()
+        # not splitlines(): it also ends lines at U+2028, which JSON text may hold
+        lines = block[:end].decode("utf-8", "replace").split("\n")
         return [event for line in lines if (event := decode(line)) is not None]
 
 

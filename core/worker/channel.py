@@ -50,14 +50,23 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._file = path.open("ab", buffering=0)
-        if _ends_half_written(path):
-            self._file.write(b"\n")  # a reader then skips the torn line alone
+        self._torn = _ends_half_written(path)
 
     def write(self, event: RunEvent) -> None:
-        """Append one event; readers see it at once."""
-        line = encode(event) + "\n"
+        """Append one event; readers see it at once.
+
+        Raises:
+            OSError: There was no room. Half a line may stand; readers skip it alone.
+        """
+        line = (encode(event) + "\n").encode("utf-8", "replace")
         with self._lock:
-            self._file.write(line.encode("utf-8", "replace"))
+            self._append(b"\n" + line if self._torn else line)
+
+    def _append(self, rest: bytes) -> None:
+        self._torn = True
+        while rest:  # a disk that fills up takes a part, and refuses only the next
+            rest = rest[self._file.write(rest) :]
+        self._torn = False
 
     def sync(self) -> None:
         """Force what was written onto the disk, as after a checkpoint."""

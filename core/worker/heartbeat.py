@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import psutil
 
+from core.errors import DiskFull
 from core.hardware.gpu import gpus
 from core.runs.events import Device
 from core.runs.folder import HEARTBEAT_S, RunFolder, RunStatus, Status, own_start_time
@@ -56,7 +57,8 @@ class Heartbeat:
             try:
                 self._stamp()
                 self._log.write(self._device())
-            except OSError:  # a full disk stops the training where it is told properly
+            # a full disk stops the training where it is told properly
+            except (OSError, DiskFull):
                 continue
 
     def _stamp(self) -> None:

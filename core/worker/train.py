@@ -7,15 +7,21 @@ import logging
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.errors import RequestError, TunesmithError, WorkFailed
-from core.runs.events import Ended, Failed, failed
-from core.runs.folder import RunFolder, RunStatus
+from core.errors import DiskFull, RequestError, TunesmithError, WorkFailed
+from core.runs.events import Ended, Failed, RunEvent, failed
+from core.runs.folder import RunFolder
 from core.worker.channel import EventLog
 from core.worker.heartbeat import Heartbeat
 from core.worker.lock import only_worker
+from core.worker.reserve import Reserve
 from core.worker.wishes import Wishes
+
+if TYPE_CHECKING:
+    from core.worker.stretch import Stretch
 
 
 def run(folder: Path, *, resume: bool) -> int:
@@ -44,30 +50,43 @@ def run(folder: Path, *, resume: bool) -> int:
 
 
 def _lived(found: RunFolder) -> int:
+    reserve = Reserve(found.path)
     log = EventLog(found.events_file)
     heart = Heartbeat(found, log)
     wishes = Wishes(found)
     wishes.listen()
-    heart.start()
+    last: list[RunEvent] = []
+    stretch: Stretch | None = None
     try:
-        from core.worker.stretch import Stretch
+        heart.start()
+        from core.worker import stretch as engine_room
 
-        ended = Stretch(found, log=log, heart=heart, wishes=wishes).work()
+        stretch = engine_room.Stretch(found, log=log, heart=heart, wishes=wishes)
+        ended = stretch.work()
     except BaseException as err:  # noqa: BLE001 - process boundary: one last event, always
-        problem = _told(err, found)
-        log.write(problem)
-        ended = Ended(t=time.time(), status="failed")
+        reserve.give_back()
+        last.append(_told(err, found))
+        ended = stretch.broken_off() if stretch else _nothing_done()
+    reserve.give_back()
     wishes.done()
-    log.write(ended)
+    # Without room even now, the run shows as interrupted, for its process is gone.
+    with suppress(OSError):
+        for event in (*last, ended):
+            log.write(event)
     log.close()
-    status: RunStatus = ended.status
-    heart.end(status)
+    with suppress(OSError, DiskFull):
+        heart.end(ended.status)
     return 1 if ended.status == "failed" else 0
+
+
+def _nothing_done() -> Ended:
+    return Ended(t=time.time(), status="failed")
 
 
 def _told(err: BaseException, found: RunFolder) -> Failed:
     """Return the event for `err`; the log gets the traceback."""
-    traceback.print_exception(err, file=sys.stderr)
+    with suppress(OSError):
+        traceback.print_exception(err, file=sys.stderr)
     ours = err if isinstance(err, TunesmithError) else _translated(err, found)
     if ours is None:
         logging.getLogger(__name__).error("This is a bug in Tunesmith.")
