@@ -31,6 +31,7 @@ from app.widgets.document import SafeText
 from app.widgets.layout import boxed, column
 from app.widgets.notice import Action, Notice
 from app.widgets.page import EmptyState, Page, PageHeader
+from app.widgets.progress import ProgressRow
 from app.widgets.text import Text
 from core.errors import TunesmithError
 
@@ -91,6 +92,8 @@ class ChatPage(Page):
         self._middle = QStackedLayout()
         self._middle.addWidget(self.empty)
         self._middle.addWidget(self.conversation)
+        self.loading = ProgressRow("Loading")
+        self.loading.cancelled.connect(model.unload)
         self.composer = Composer()
         self.composer.sent.connect(self._on_sent)
         self.composer.stopped.connect(model.stop)
@@ -130,6 +133,9 @@ class ChatPage(Page):
         head.setContentsMargins(32, 28, 24, 8)
         left = column(boxed(head), spacing=0)
         left.addLayout(self._middle, 1)
+        loading = column(self.loading)
+        loading.setContentsMargins(32, 0, 24, 4)
+        left.addLayout(loading)
         left.addWidget(self.composer)
         whole = QHBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -153,6 +159,8 @@ class ChatPage(Page):
         self.composer.render_view(view)
         self.new.setEnabled(view.can_redo)
         self.save.setEnabled(view.can_save)
+        self.loading.setVisible(view.is_loading)
+        self.loading.show_progress(view.loading_what, fraction=view.loading_fraction)
         self._render_notice(view)
         self.empty.set_text(view.empty_title, view.empty_text)
         self.conversation.show_turns(view.turns)

@@ -18,7 +18,6 @@ from app.widgets.expander import Expander
 from app.widgets.fields import Choice, LabeledSlider, NumberField
 from app.widgets.layout import STRETCH, boxed, clear, column, row
 from app.widgets.page import PageBody
-from app.widgets.progress import ProgressRow
 from app.widgets.text import Text, plain_tip
 from core.chat.events import Sampling
 
@@ -52,8 +51,6 @@ class SidePanel(PageBody):
             "Unload", tip="Frees the memory; the conversation stays."
         )
         self.unload.clicked.connect(self._model.unload)
-        self.loading = ProgressRow("Loading")
-        self.loading.cancelled.connect(self._model.unload)
         self.base = Choice(name="Base model", tip="The model that answers.")
         self.base.picked.connect(self._model.pick_base)
         self.with_base = QCheckBox("The base answers too")
@@ -77,7 +74,6 @@ class SidePanel(PageBody):
         card.add(self.base)
         card.body.addLayout(row(self.state, STRETCH, self.load, self.unload))
         card.add(self.state_detail)
-        card.add(self.loading)
         card.add(self.with_base)
         card.add(self.quantized)
         card.add(Text("Adapters", "caption"))
@@ -168,8 +164,6 @@ class SidePanel(PageBody):
         self.load.setVisible(view.can_load)
         self.load.setText(view.load_text)
         self.unload.setVisible(view.can_unload)
-        self.loading.setVisible(view.is_loading)
-        self.loading.show_progress(view.loading_what, fraction=view.loading_fraction)
         for box, checked in (
             (self.with_base, view.with_base),
             (self.quantized, view.quantized),
