@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
+from core import durable
 from core.errors import (
     DatasetError,
+    DiskFull,
     ModelError,
     RequestError,
     TunesmithError,
@@ -21,6 +23,8 @@ from core.runs.summary import summarised
 from core.runs.tail import EventTail
 
 _LOOK_S = 0.1
+# A worker that finds less than this can neither begin nor say why.
+_FULL_BYTES = 64 << 10
 Process = subprocess.Popen[bytes]
 
 
@@ -106,6 +110,13 @@ def failure_of(
     status = run.status().status
     if status == "failed":
         return _told(run, state.failure)
+    if status in {"interrupted", "queued", "running"} and _disk_is_full(run):
+        return DiskFull(
+            "disk.full",
+            f"The training process ended, and the disk of {run.path} is full.",
+            hint=f"Free some space, then “tunesmith resume {run.run_id}”; nothing saved"
+            " before is lost.",
+        )
     if status == "interrupted":
         return WorkFailed(
             "run.died",
@@ -121,6 +132,10 @@ def failure_of(
             hint=f"Its log is {run.log_file}.",
         )
     return None
+
+
+def _disk_is_full(run: RunFolder) -> bool:
+    return durable.free_bytes(run.path) < _FULL_BYTES
 
 
 def last_words(run: RunFolder) -> str:
