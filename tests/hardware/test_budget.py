@@ -1,0 +1,109 @@
+"""The device a training would use."""
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import RequestError
+from core.hardware.budget import can_drive, cpu_budget, device_budget, of_gpu
+from core.hardware.cards import cards, find_card
+from core.hardware.gpu import Nvml
+from core.hardware.torch_build import TorchBuild, read_build
+from tests.hardware.fake_nvml import Card, FakeNvml
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("4090", "GeForce RTX 4090"),
+        ("rtx 3060", "GeForce RTX 3060"),
+        ("NVIDIA GeForce RTX 4090 Laptop", "GeForce RTX 4090 Laptop"),
+        ("A100-80GB", "A100 80GB"),
+        ("t4", "Tesla T4"),
+        ("RTX 4060 Ti 16GB", "GeForce RTX 4060 Ti 16GB"),
+    ],
+)
+def test_a_card_is_found_by_the_name_people_use(asked: str, name: str) -> None:
+    """Makers' words, dashes and case do not matter."""
+    assert name == find_card(asked).name
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [("", "gpu.unknown"), ("voodoo 2", "gpu.unknown"), ("a100", "gpu.ambiguous")],
+)
+def test_a_name_that_says_too_little_is_refused(asked: str, code: str) -> None:
+    """The answer names what could be meant, or another way to ask."""
+    with pytest.raises(RequestError) as caught:
+        find_card(asked)
+
+    assert code == caught.value.code
+    assert caught.value.hint
+
+
+def test_the_table_is_plausible() -> None:
+    """No card twice; sizes and rates are those of cards; every row has a source."""
+    names = [card.name for card in cards()]
+
+    assert len(set(names)) == len(names) >= 50
+    for card in cards():
+        assert 4 << 30 <= card.memory <= 256 << 30
+        assert 1e11 < card.bandwidth_bytes_per_s < 1e13
+        assert (card.bf16_flops > 0) == (card.compute_capability >= (8, 0))
+        assert card.source
+
+
+def test_an_imagined_card_has_all_its_memory_free() -> None:
+    """A size alone is enough to ask about a card."""
+    budget = device_budget(gpu_memory=12 << 30)
+
+    assert ("cuda", 12 << 30, 12 << 30) == (budget.kind, budget.total, budget.free)
+    assert budget.imagined
+
+
+@pytest.mark.parametrize("n_bytes", [-1, 0, 1 << 20, 1 << 60])
+def test_an_absurd_size_is_refused(n_bytes: int) -> None:
+    """No card is that small or that large."""
+    with pytest.raises(RequestError):
+        device_budget(gpu_memory=n_bytes)
+
+
+@pytest.mark.parametrize(
+    ("build", "drives"),
+    [
+        (None, False),
+        (TorchBuild(version="2.13.0+cpu"), False),
+        (TorchBuild(version="2.13.0+cu128", cuda="12.8"), True),
+        (TorchBuild(version="2.13.0+cu130", cuda="13.0"), False),
+    ],
+)
+def test_a_card_is_used_only_if_torch_can_drive_it(
+    build: TorchBuild | None, drives: bool
+) -> None:
+    """A driver for CUDA 12.4 runs builds for any CUDA 12, none for CUDA 13."""
+    (card,) = Nvml(FakeNvml(cards=[Card()], cuda=12040)).gpus()
+
+    assert drives == can_drive(build, card)
+
+
+def test_turing_has_no_bf16() -> None:
+    """bfloat16 came with Ampere."""
+    old, new = Nvml(FakeNvml(cards=[Card(capability=(7, 5)), Card()])).gpus()
+
+    assert (False, True) == (of_gpu(old).bf16, of_gpu(new).bf16)
+
+
+def test_the_processor_is_always_there() -> None:
+    """Its free memory is real and not more than all of it."""
+    budget = cpu_budget()
+
+    assert 0 < budget.free <= budget.total
+
+
+def test_torch_tells_its_build_without_being_imported(tmp_path: Path) -> None:
+    """Its version.py is read as text."""
+    file = tmp_path / "version.py"
+    file.write_text("cuda: Optional[str] = '12.8'\nhip: Optional[str] = None\n")
+
+    assert "12.8" == read_build("2.13.0", file).cuda
+    assert "" == read_build("2.13.0", tmp_path / "none.py").cuda
