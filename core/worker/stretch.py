@@ -67,6 +67,7 @@ class Stretch:
         self._plan = run.plan()
         self._facts = run.facts()
         self._places = _places_of(run)
+        self._standing = Standing()
 
     def work(self) -> Ended:
         """Return the last event, which is still to be written.
@@ -74,24 +75,28 @@ class Stretch:
         Raises:
             TunesmithError: The run failed.
         """
-        standing = Standing()
         try:
             self._phase("prepare")
             newest = checkpoint.newest_whole(self._run.checkpoints)
             snapshot = checkpoint.load(newest) if newest else None
-            standing = snapshot.standing if snapshot else standing
+            self._standing = snapshot.standing if snapshot else Standing()
             compute = self._compute(snapshot)
             base = self._base_folder()
             tokenizer, rows = self._tokenized(base)
             meter = MemoryMeter(compute)
             learner = self._loaded(base, compute, tokenizer, meter, snapshot)
         except _Left:
-            return self._left_early(standing)
-        loop = self._loop(learner, rows, tokenizer, meter, standing)
+            return self._left_early()
+        loop = self._loop(learner, rows, tokenizer, meter)
         for event in loop.events():
             self._log.write(event)
+            self._standing = loop.standing
             self._heart.at(step=loop.standing.step, steps=self._course.steps)
         return self._finished(loop, learner, base)
+
+    def broken_off(self) -> Ended:
+        """Return the last event of work that raised: failed, with the results so far."""
+        return ended_event("failed", self._standing)
 
     # -- before the first step -----------------------------------------------
 
@@ -190,11 +195,11 @@ class Stretch:
         if asked is not None and not (asked == "stop" and snapshot is not None):
             raise _Left
 
-    def _left_early(self, standing: Standing) -> Ended:
+    def _left_early(self) -> Ended:
         asked = self._wishes.leaving()
         if asked == "discard":
             self._discard()
-        return ended_event("paused" if asked == "pause" else "stopped", standing)
+        return ended_event("paused" if asked == "pause" else "stopped", self._standing)
 
     # -- training ------------------------------------------------------------
 
@@ -204,7 +209,6 @@ class Stretch:
         rows: Examples,
         tokenizer: ModelTokenizer,
         meter: MemoryMeter,
-        standing: Standing,
     ) -> Loop:
         training = self._plan.train
         lengths = [len(row.ids) for row in rows.train]
@@ -221,7 +225,7 @@ class Stretch:
             train_tokens=sum(lengths),
             eval_tokens=sum(len(row.ids) for row in rows.held_out),
         )
-        self._heart.at(step=standing.step, steps=self._course.steps)
+        self._heart.at(step=self._standing.step, steps=self._course.steps)
         sampler = Sampler(learner, rows, tokenizer)
         return Loop(
             learner,
@@ -235,7 +239,7 @@ class Stretch:
                 sample=sampler.sample,
                 memory=meter.take,
             ),
-            standing=standing,
+            standing=self._standing,
         )
 
     def _save(self, learner: Learner, standing: Standing) -> Checkpoint:
