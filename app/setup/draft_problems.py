@@ -19,7 +19,9 @@ _FIT_KEYS: Final = frozenset({
 def all_problems(state: SetupState) -> tuple[Problem, ...]:
     """Return all that stands between the draft and a run, in the order of the steps."""
     shape = state.models.shape
-    context = shape.context_length if shape else None
+    chosen = state.models.chosen
+    context = chosen.context_length if chosen else None
+    context = context or (shape.context_length if shape else None)
     found = list(problems(state.plan, context_length=context or None))
     found += _model_problems(state)
     found += _data_problems(state)

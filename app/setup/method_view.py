@@ -12,6 +12,7 @@ from app.setup.state import FitState
 from app.setup.words import METHOD_NAMES, TRAINABLE, joined, verdict_words
 from core.estimate.answer import MemoryEstimate
 from core.hardware.budget import DeviceBudget
+from core.plan.fields import BY_KEY, value_of
 from core.plan.plan import MethodKind, Plan
 from core.plan.problems import Problem
 from core.units import bytes_text
@@ -95,11 +96,18 @@ def present_method(
             )
             for preset in PRESETS
         ),
-        preset_text=""
-        if worn
-        else "Your own mix. Choosing a preset sets its values again; undo brings yours"
-        " back.",
+        preset_text="" if worn else _unworn_text(plan),
         settings=present_settings(plan, query=query, found=found),
+    )
+
+
+def _unworn_text(plan: Plan) -> str:
+    keys = PRESETS[0].values
+    if all(value_of(plan, key) == BY_KEY[key].default for key in keys):
+        return "Now: the defaults, one epoch at rank 16."
+    return (
+        "Now: your own mix. Choosing a preset sets its values again; undo brings yours"
+        " back."
     )
 
 

@@ -138,7 +138,9 @@ def test_a_preset_is_shown_as_chosen() -> None:
     quick = with_value(quick, "method.alpha", 16)
 
     assert [False] * 3 == [card.is_chosen for card in own.presets]
-    assert "Your own mix" in own.preset_text
+    assert "the defaults, one epoch at rank 16" in own.preset_text
+    mixed = present_method(with_value(quick, "train.epochs", 7.0), STATE)
+    assert "your own mix" in mixed.preset_text
     assert [True, False, False] == [
         card.is_chosen for card in present_method(quick, STATE).presets
     ]
