@@ -52,11 +52,12 @@ class Session(QObject):
             self.window.show_problem(self.services.settings.problem)
         self.services.pulse.start()
         # What pages import costs half a second; a thread pays it, in small change.
-        self._warming.busy_changed.connect(self._on_warmed)
+        self._warming.answered.connect(self._on_warmed)
         self._warming.ask(_import_what_pages_need)
 
     def end(self) -> None:
         """End the threads and let the engines run on by themselves."""
+        self._warming.cancel()
         self.services.pulse.end()
         self.services.launcher.let_go()
         pool = QThreadPool.globalInstance()
@@ -75,10 +76,9 @@ class Session(QObject):
         if self.services.settings.now.appearance == "system":
             self.restyle()
 
-    @Slot(bool)
-    def _on_warmed(self, is_busy: bool) -> None:  # noqa: FBT001 - Qt's signal
-        if not is_busy:
-            self.window.build_soon([spec.key for spec in PAGES])
+    @Slot(object)
+    def _on_warmed(self, _nothing: object) -> None:
+        self.window.build_soon([spec.key for spec in PAGES])
 
 
 def _import_what_pages_need() -> None:

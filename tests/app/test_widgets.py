@@ -207,6 +207,21 @@ def test_choices_tell_a_person_s_choice_alone(qtbot: QtBot) -> None:
     assert ["a", "y"] == told
 
 
+def test_a_segmented_choice_is_walked_by_arrows(qtbot: QtBot) -> None:
+    """Tab reaches the chosen one, arrows choose another and tell it."""
+    segmented = Segmented((("a", "One"), ("b", "Two")), name="Which")
+    qtbot.addWidget(segmented)
+    segmented.show()
+    first = segmented.findChildren(QPushButton)[0]
+    first.setFocus()
+
+    with qtbot.waitSignal(segmented.picked) as told:
+        qtbot.keyClick(first, Qt.Key.Key_Right)
+
+    assert ["b"] == told.args
+    assert "b" == segmented.key
+
+
 def test_a_choice_keeps_its_key_when_the_options_change(qtbot: QtBot) -> None:
     """New options keep what was chosen, where it is still on offer."""
     choice = Choice((("x", "Ex"), ("y", "Why")), name="Letter")
