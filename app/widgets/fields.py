@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QLocale, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QLocale, QObject, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -28,6 +28,9 @@ from app.widgets.layout import STRETCH, column, row
 from app.widgets.text import Text, plain_tip
 
 _TYPING_PAUSE_MS: Final = 150
+_ARROWS: Final = {
+    Qt.Key.Key_Right: 1, Qt.Key.Key_Down: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Up: -1
+}  # fmt: skip
 # A style sheet's padding does not reach the field inside a spin box.
 _TEXT_MARGINS: Final = (7, 0, 0, 0)
 
@@ -165,6 +168,7 @@ class Segmented(QFrame):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setAccessibleName(f"{name}: {words}")
             button.setToolTip(plain_tip(tips[at] if at < len(tips) else words))
+            button.installEventFilter(self)
             self._group.addButton(button, at)
             self._buttons[key] = button
             line.addWidget(button)
@@ -186,6 +190,22 @@ class Segmented(QFrame):
         self._buttons[key].setEnabled(enabled)
         if why:
             self._buttons[key].setToolTip(plain_tip(why))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let the arrows choose: Tab reaches only the chosen one, as in any group."""
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            step = _ARROWS.get(event.key(), 0)
+            if step and isinstance(watched, QPushButton):
+                self._choose_beside(watched, step)
+                return True
+        return super().eventFilter(watched, event)
+
+    def _choose_beside(self, button: QPushButton, step: int) -> None:
+        usable = [one for one in self._buttons.values() if one.isEnabled()]
+        if button in usable:
+            other = usable[(usable.index(button) + step) % len(usable)]
+            other.setFocus(Qt.FocusReason.TabFocusReason)
+            other.click()
 
     def _on_clicked(self, at: int) -> None:
         self.picked.emit(self._keys[at])
