@@ -26,9 +26,20 @@ def fitting_python():
     for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
         for folder in os.environ.get("PATH", "").split(os.pathsep):
             path = os.path.join(folder, "python3.%d%s" % (minor, suffix))
-            if os.path.isfile(path) and os.access(path, os.X_OK):
+            if os.path.isfile(path) and starts(path):
                 return path
     return None
+
+
+def starts(path):
+    """Return whether the program runs at all: some are shims with nothing behind."""
+    with open(os.devnull, "w") as nothing:
+        try:
+            return (
+                subprocess.call([path, "-c", ""], stdout=nothing, stderr=nothing) == 0
+            )
+        except OSError:
+            return False
 
 
 def main():

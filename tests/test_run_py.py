@@ -53,7 +53,8 @@ def test_an_old_python_hands_over_to_a_newer_one(
     """A fitting Python on PATH is used, with the same arguments and exit status."""
     log = tmp_path / "log"
     other = tmp_path / "python3.12"
-    other.write_text(f'#!/bin/sh\necho "$@" > {log}\nexit 7\n', encoding="utf-8")
+    script = f'[ "$1" = -c ] && exit 0\necho "$@" > {log}\nexit 7\n'
+    other.write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
     other.chmod(other.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(sys, "version_info", (3, 9, 2))
     monkeypatch.setattr(sys, "argv", ["run.py", "doctor", "--json"])
@@ -61,6 +62,20 @@ def test_an_old_python_hands_over_to_a_newer_one(
 
     assert run_py.main() == 7
     assert log.read_text(encoding="utf-8").split() == [str(RUN_PY), "doctor", "--json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="scripts are no programs there")
+def test_a_python_that_does_not_start_is_passed_over(
+    run_py: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A shim without a Python behind it is not handed over to."""
+    for name, status in (("python3.13", 127), ("python3.12", 0)):
+        shim = tmp_path / name
+        shim.write_text(f"#!/bin/sh\nexit {status}\n", encoding="utf-8")
+        shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert run_py.fitting_python() == str(tmp_path / "python3.12")
 
 
 def test_the_supported_pythons_are_those_of_the_project(run_py: ModuleType) -> None:

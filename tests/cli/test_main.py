@@ -117,6 +117,7 @@ def test_debug_shows_the_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
         cli("doctor", "--debug")
 
 
+@pytest.mark.usefixtures("places")  # which takes the offline switch back
 def test_no_command_opens_the_window() -> None:
     """With its places settled, and whatever it returns is the status."""
     assert 7 == main(["--offline"], window=lambda: 7)
