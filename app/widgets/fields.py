@@ -194,7 +194,7 @@ class Segmented(QFrame):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the arrows choose: Tab reaches only the chosen one, as in any group."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            step = _ARROWS.get(event.key(), 0)
+            step = _ARROWS.get(Qt.Key(event.key()), 0)
             if step and isinstance(watched, QPushButton):
                 self._choose_beside(watched, step)
                 return True
