@@ -124,7 +124,7 @@ def failure_of(
             hint=f"{_suspicion(process)}“tunesmith resume {run.run_id}” goes on from the"
             f" last checkpoint. Its log is {run.log_file}.",
         )
-    if status in {"queued", "running"}:
+    if status in {"queued", "running"} or (process is not None and process.poll()):
         return WorkFailed(
             "run.not_started",
             f"The training process ended before it began{_cause(process)}."

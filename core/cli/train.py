@@ -14,13 +14,14 @@ from core.plan.codec import read_plan, with_settings
 from core.prepare import new_run
 from core.runs.ending import discard
 from core.runs.events import RunEvent
-from core.runs.folder import Order, RunFolder, find_run
+from core.runs.folder import Order, RunFolder, find_run, is_alive
 from core.runs.state import RunState
 
 # A step of a large model on a slow machine can take a minute; the order is kept
 # whether or not anybody waits for it.
 _ORDER_WAIT_S = 300.0
 _LOOK_S = 0.1
+_LEFT = frozenset({"queued", "running", "paused"})
 # A run that waits: it can be gone on with, and so it can be ended.
 _RESTING = frozenset({"queued", "paused", "interrupted", "failed"})
 
@@ -51,6 +52,12 @@ def resume(request: Request) -> int:
             f"{run.run_id} is done; there is nothing left to train.",
             hint="Train its plan again with more epochs: “tunesmith plan show”.",
         )
+    if status == "stopped" and not any(run.checkpoints.glob("step-*")):
+        raise RequestError(
+            "run.discarded",
+            f"{run.run_id} was discarded; there is nothing to go on from.",
+            hint=f"Its plan is kept: “tunesmith plan show {run.run_id}”.",
+        )
     return answer(request, run, started(request, run, again=True))
 
 
@@ -79,7 +86,8 @@ def started(request: Request, run: RunFolder, *, again: bool = False) -> Followe
         follower.until_over(ticker.tell, process)
     except KeyboardInterrupt:
         _paused(request, follower, process)
-        raise _interrupted(request, follower) from None
+        if run.status().status in _LEFT:  # else it ended before the order came
+            raise _interrupted(request, follower) from None
     _require_end(request, follower, process)
     return follower
 
@@ -160,8 +168,10 @@ def _keep(run: RunFolder) -> None:
 
 
 def _wait_for_end(run: RunFolder) -> None:
+    """Return when the engine has answered and is gone, so that the device is free."""
     deadline = time.monotonic() + _ORDER_WAIT_S
-    while run.status().status == "running":
+    at_work = run.written_status()
+    while is_alive(at_work.pid, at_work.pid_started):
         if time.monotonic() > deadline:
             raise WorkFailed(
                 "run.slow",

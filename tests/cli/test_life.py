@@ -222,5 +222,7 @@ def test_a_run_is_paused_and_discarded_from_elsewhere(
     assert dropped.document["adapter_id"] is None
     assert not run.checkpoints.exists()
     assert {"adapters": []} == cli("library", "--json").document
+    gone = cli("resume", run.run_id, "--json")
+    assert (2, "run.discarded") == (gone.status, gone.document["error"]["code"])
     idle = cli("pause", run.run_id, "--json")
     assert (2, "run.not_running") == (idle.status, idle.document["error"]["code"])
