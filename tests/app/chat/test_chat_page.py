@@ -364,6 +364,18 @@ def test_a_run_that_is_started_gets_the_card(desk: Desk) -> None:
     assert "make room for a training" in desk.page.notice.words[0]
 
 
+def test_nothing_loads_beside_a_training_until_the_person_says_so(desk: Desk) -> None:
+    """Neither the Load button nor a prompt gets around the notice."""
+    desk.busy.append(Busy(run_id="r-1", name="night", is_on_gpu=True))
+    desk.look()
+
+    desk.model.load()
+    assert desk.model.engine.is_idle
+
+    desk.model.load_anyway()
+    desk.bot.waitUntil(lambda: desk.page.side.state.text == "Ready")
+
+
 def test_on_the_processor_chat_and_training_go_side_by_side(desk: Desk) -> None:
     """There is no card to make room on."""
     desk.look()

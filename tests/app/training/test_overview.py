@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+
+import psutil
 
 from app.training.comparison import ComparedRun, present_comparison
 from app.training.history import History, RunSummary
@@ -66,6 +70,30 @@ def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
     (row,) = rows(History(tmp_path))
 
     assert "Interrupted" == row.look.text
+
+
+def test_a_run_that_dies_without_a_word_is_noticed(tmp_path: Path) -> None:
+    """No file changes when a process is killed; it is looked at all the same."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True
+    )
+    run = made.live_run(tmp_path)
+    run.write_status(
+        Status(
+            status="running",
+            pid=child.pid,
+            pid_started=psutil.Process(child.pid).create_time(),
+        )
+    )
+    history = History(tmp_path)
+    before = rows(history)[0].look.text
+    again = rows(history)[0].look.text
+
+    child.kill()
+    child.communicate()
+
+    assert ("Running", "Running") == (before, again)
+    assert "Interrupted" == rows(history)[0].look.text
 
 
 def test_a_damaged_plan_hides_no_run(tmp_path: Path) -> None:

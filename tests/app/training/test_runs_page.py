@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -265,6 +265,7 @@ def test_stopping_a_paused_run_waits_until_it_trains(desk: Desk) -> None:
 
     with desk.bot.waitSignal(desk.model.run.changed):
         made.write_events(run, [Phase(t=later, phase="load")])
+    desk.bot.waitUntil(lambda: not desk.model.run._ordering.is_busy)
     assert [] == orders(run)
 
     made.write_events(run, [Phase(t=later + 1, phase="train")])
@@ -428,12 +429,42 @@ def test_a_flood_of_events_paints_at_most_15_times_a_second(desk: Desk) -> None:
             for at in range(first, first + 1000)
         ]
         made.write_events(run, events)
+        run.write_status(replace(run.written_status(), step=first + 999))
         desk.bot.wait(1)  # let the event loop turn, as it does while a run goes on
     desk.bot.waitUntil(lambda: views[-1].curves.loss.xs[-1] == 20_001)
 
     assert 20_001 == len(views[-1].curves.loss)
     # one more than time allows: the first of a burst is painted without waiting long
     assert len(views) <= (stamps[-1] - stamps[0]) / 66 + 2
+
+
+def test_charts_are_drawn_as_they_come_into_sight(desk: Desk) -> None:
+    """What is scrolled away costs nothing until somebody looks at it."""
+    desk.open(made.done_run(desk.places.runs))
+    charts = desk.page.panel.charts
+    small = charts.small["memory"]
+
+    desk.bot.waitUntil(
+        lambda: "held out: 7" in charts.loss.plot.accessibleDescription()
+    )
+    assert "each step: 60" in charts.loss.plot.accessibleDescription()
+    assert "" == small.plot.accessibleDescription()
+
+    bar = desk.page.panel._body.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+
+    desk.bot.waitUntil(lambda: "used: 60" in small.plot.accessibleDescription())
+
+
+def test_another_run_s_curves_take_the_place_of_the_last(desk: Desk) -> None:
+    """Nothing of the run before stays on the chart."""
+    desk.open(made.done_run(desk.places.runs))
+    loss = desk.page.panel.charts.loss
+    desk.bot.waitUntil(lambda: "each step: 60" in loss.plot.accessibleDescription())
+
+    desk.open(made.live_run(desk.places.runs))
+
+    desk.bot.waitUntil(lambda: "each step: 34" in loss.plot.accessibleDescription())
 
 
 def test_a_foreign_megabyte_does_not_hold_the_page(desk: Desk) -> None:
