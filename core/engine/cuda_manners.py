@@ -8,6 +8,7 @@ Each rule was found as a difference to measured runs and stands with its source.
 import math
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -124,54 +125,72 @@ def _dequantised(ctx: Any, like: Tensor) -> Tensor:
 
 @contextmanager
 def cuda_manners(*, has_flash: bool) -> Generator[None]:
-    """Make attention, dropout and softmax allocate as on a CUDA card."""
+    """Make attention, dropout, softmax and norms allocate as on a CUDA card."""
     import transformers.masking_utils as masking
 
-    softmax = functional.softmax
-    autocast_on = torch.is_autocast_enabled
-
-    def on_the_default_device(*_: Any) -> bool:
-        return autocast_on("cpu")
-
-    def attention(
-        query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any
-    ) -> Tensor:
-        if has_flash:
-            return _applied(_Flash, query, key, value)
-        copies = query.shape[1] // key.shape[1]
-        if copies > 1:
-            key = key.repeat_interleave(copies, dim=1)
-            value = value.repeat_interleave(copies, dim=1)
-        return _applied(_Efficient, query, key, value)
-
-    def dropout(
-        x: Tensor,
-        p: float = 0.5,
-        training: bool = True,  # noqa: FBT001, FBT002 - torch's signature
-        inplace: bool = False,  # noqa: FBT001, FBT002
-    ) -> Tensor:
-        if not training or p == 0.0 or inplace:
-            return x
-        return torch.ops.aten.native_dropout(x, p, True)[0]  # noqa: FBT003
-
-    def half_softmax(x: Tensor, dim: Any = None, *_: Any, **options: Any) -> Tensor:
-        if options.get("dtype") == torch.float32 and x.dtype == torch.float16:
-            return _applied(_HalfSoftmax, x)
-        return softmax(x, dim=dim, dtype=options.get("dtype"))
-
+    fused = _Flash if has_flash else _Efficient
     with ExitStack() as stack:
         for target, name, stand_in in (
-            (functional, "scaled_dot_product_attention", attention),
-            (functional, "dropout", dropout),
-            (functional, "softmax", half_softmax),
+            (functional, "scaled_dot_product_attention", partial(_attention, fused)),
+            (functional, "dropout", _dropout),
+            (functional, "softmax", partial(_softmax, functional.softmax)),
+            # what autocast widens on CUDA and not on a CPU (aten/autocast_mode.h)
+            (functional, "layer_norm", partial(_widened, functional.layer_norm)),
+            (torch, "pow", partial(_widened, torch.pow)),
             # peft asks about the default device, which is a GPU in real life
-            (torch, "is_autocast_enabled", on_the_default_device),
+            (torch, "is_autocast_enabled", _default_device_autocasts),
             # transformers takes fake tensors for a trace and then builds a mask
             (masking, "is_tracing", _no),
             (masking, "find_packed_sequence_indices", _none),
         ):
             stack.enter_context(patch.object(target, name, stand_in))
         yield
+
+
+_autocast_enabled = torch.is_autocast_enabled
+
+
+def _default_device_autocasts(*_: Any) -> bool:
+    return _autocast_enabled("cpu")
+
+
+def _attention(
+    fused: Any, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any
+) -> Tensor:
+    if _autocast_enabled("cpu"):  # attention is on the list of narrowed operations
+        dtype = torch.get_autocast_dtype("cpu")
+        query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
+    copies = query.shape[1] // key.shape[1]
+    if fused is _Efficient and copies > 1:
+        key = key.repeat_interleave(copies, dim=1)
+        value = value.repeat_interleave(copies, dim=1)
+    return _applied(fused, query, key, value)
+
+
+def _dropout(
+    x: Tensor,
+    p: float = 0.5,
+    training: bool = True,  # noqa: FBT001, FBT002 - torch's signature
+    inplace: bool = False,  # noqa: FBT001, FBT002
+) -> Tensor:
+    if not training or p == 0.0 or inplace:
+        return x
+    return torch.ops.aten.native_dropout(x, p, True)[0]  # noqa: FBT003
+
+
+def _softmax(
+    softmax: Any, x: Tensor, dim: Any = None, *_: Any, **options: Any
+) -> Tensor:
+    if options.get("dtype") == torch.float32 and x.dtype == torch.float16:
+        return _applied(_HalfSoftmax, x)
+    return softmax(x, dim=dim, dtype=options.get("dtype"))
+
+
+def _widened(function: Any, x: Tensor, *args: Any, **options: Any) -> Tensor:
+    if _autocast_enabled("cpu") and x.dtype in (torch.bfloat16, torch.float16):
+        x = x.float()
+        args = tuple(a.float() if isinstance(a, Tensor) else a for a in args)
+    return function(x, *args, **options)
 
 
 def _no(*_: Any, **__: Any) -> bool:

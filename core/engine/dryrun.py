@@ -30,6 +30,8 @@ from core.plan.plan import Method, Optimizer, Plan
 
 _SHALLOW = (2, 3)
 _STEPS = 2
+# transformers' bitsandbytes integration replaces these, and no subclass of them.
+_QUANTISED = frozenset({"Linear", "Conv1D"})
 _MIN_8BIT = 4096
 _MIN_PAGED = 100_000
 
@@ -217,26 +219,29 @@ def _quantise(model: Any, method: Method, compute: Compute) -> None:
     """Put bitsandbytes' 4-bit layers in place of all but the output layer."""
     head = model.get_output_embeddings()
     for name, layer in list(model.named_modules()):
-        if type(layer) is nn.Linear and layer is not head:
+        if type(layer).__name__ in _QUANTISED and layer is not head:
             parent = model.get_submodule(name.rpartition(".")[0])
             setattr(parent, name.rpartition(".")[2], _four_bit(layer, method, compute))
     model.is_loaded_in_4bit = model.is_quantized = True
 
 
-def _four_bit(layer: nn.Linear, method: Method, compute: Compute) -> nn.Module:
+def _four_bit(layer: Any, method: Method, compute: Compute) -> nn.Module:
     import bitsandbytes as bnb
 
+    rows, columns = layer.weight.shape
+    if type(layer) is not nn.Linear:  # GPT-2's Conv1D holds its weight transposed
+        rows, columns = columns, rows
     made: Any = bnb.nn.Linear4bit(
-        layer.in_features,
-        layer.out_features,
-        bias=cast("Any", layer).bias is not None,
+        columns,
+        rows,
+        bias=layer.bias is not None,
         compute_dtype=compute.dtype,
         compress_statistics=method.double_quant,
         quant_type=method.quant_type,
         device="meta",
     )
     made.requires_grad_(requires_grad=False)
-    count = layer.in_features * layer.out_features
+    count = rows * columns
     blocks = -(-count // 64)
     parts = {"code": (torch.float32, 16)}
     if method.double_quant:

@@ -113,6 +113,10 @@ class Decoder(Layers):
     ) -> Value:
         if self.habits.kernel == "eager" or attention.softcap:
             return self._eager(attention, query, key, value)
+        if self.habits.autocast:
+            item = self.habits.item_bytes
+            query, key = self.to(query, item), self.to(key, item)
+            value = self.to(value, item)
         expands = self.habits.kernel == "efficient"
         if expands and attention.kv_heads != attention.heads:
             key = self._expanded(key, query.elements)
@@ -266,7 +270,9 @@ class Decoder(Layers):
         return self.pointwise(x, saves_input=True)
 
     def _written_gelu(self, x: Value) -> Value:
-        cube = self.pointwise(x, saves_input=True, scratch=2)
+        wide = self.to(x, 4) if self.widens else x  # autocast takes powers in fp32
+        cube = self.pointwise(wide, saves_input=True, scratch=2)
+        del wide
         cube = self.pointwise(cube, saves_input=False)
         inner = self.pointwise(self.add(x, cube), saves_input=False)
         del cube

@@ -31,6 +31,11 @@ class Layers(Ops):
         self.method = method
         self.rows = rows
 
+    @property
+    def widens(self) -> bool:
+        """Whether autocast runs norms and powers in 32 bits, as it does on CUDA."""
+        return self.habits.autocast and self.habits.on_gpu
+
     # -- linear layers -------------------------------------------------------
 
     def linear(self, x: Value, linear: Linear) -> Value:
@@ -230,8 +235,8 @@ class Layers(Ops):
 
     def _layer_norm(self, x: Value, rows: int) -> Value:
         tape, rest = self.tape, self.habits.rest_bytes
-        if self.habits.autocast:
-            x = self.to(x, 4)  # autocast runs layer_norm in fp32
+        if self.widens:
+            x = self.to(x, 4)
         item = max(x.item_bytes, rest)
         out = tape.hold(x.elements * item)
         mean, root = tape.hold(rows * 4), tape.hold(rows * 4)
