@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
@@ -45,8 +46,10 @@ def load_base(
             hint="Choose a folder with *.safetensors files in it.",
         )
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told by _require_whole, tensor by name
             dtype=compute.dtype,
             device_map={"": compute.device},
             quantization_config=_four_bits(quantization, compute),
@@ -55,16 +58,40 @@ def load_base(
             trust_remote_code=False,
             local_files_only=True,
         )
-    except (ValueError, KeyError, AttributeError) as err:
+    except (ValueError, KeyError, AttributeError, SafetensorError) as err:
         raise ModelError(
             "model.unloadable",
             f"{folder.name} cannot be loaded: {_first_line(err)}",
             hint="Download it again, or choose another base model.",
         ) from err
+    model, found = loaded
+    _require_whole(folder, found)
     model.requires_grad_(requires_grad=False)
     model.config.use_cache = False
     _give_back_memory(compute)
     return cast("PreTrainedModel", model)
+
+
+def _require_whole(folder: Path, found: Mapping[str, Any]) -> None:
+    """Return if every weight came from the disk; transformers draws others at random.
+
+    Raises:
+        ModelError: Some are missing, or have other sizes than config.json says.
+    """
+    other = sorted(name for name, *_ in found["mismatched_keys"])
+    missing = sorted(found["missing_keys"])
+    if not (other or missing):
+        return
+    fault = (
+        f"{other[0]} has another size than its config.json says"
+        if other
+        else f"{len(missing)} weights are missing, such as {missing[0]}"
+    )
+    raise ModelError(
+        "model.unloadable",
+        f"{folder.name} cannot be loaded: {fault}.",
+        hint="Download it again, or choose another base model.",
+    )
 
 
 def kernel_for(config: Mapping[str, Any], attention: Attention) -> str:

@@ -8,7 +8,7 @@ from core.errors import ModelError
 from core.models.config import read_config
 from core.models.facts import ModelFacts, Source
 from core.models.reading import read_shape
-from core.models.weights import gguf_error, weight_files
+from core.models.weights import gguf_error, read_header, weight_files
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 _CODE_KEYS = ("auto_map", "attn_implementation", "_attn_implementation")
@@ -44,7 +44,8 @@ def check_folder(folder: Path) -> dict[str, Any]:
         )
     config = read_config(folder)
     check_config(config, folder.name)
-    weight_files(folder)
+    for file in weight_files(folder):
+        read_header(file)  # a download cut short is told before hours are spent on it
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         raise ModelError(
             "model.no_tokenizer",

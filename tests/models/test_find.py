@@ -190,3 +190,16 @@ def test_a_torn_safetensors_file_is_named(tmp_path: Path, spoil: Any) -> None:
     with pytest.raises(ModelError) as caught:
         read_header(path)
     assert "model.torn" == caught.value.code
+
+
+def test_a_model_cut_short_on_its_way_is_refused(
+    places: Places, tmp_path: Path
+) -> None:
+    """Before a training waits for it, not after."""
+    folder = model_folder(tmp_path / "m")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+
+    with pytest.raises(ModelError, match="not downloaded whole") as caught:
+        find_model(str(folder), places)
+    assert "model.torn" == caught.value.code
