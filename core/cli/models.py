@@ -8,6 +8,7 @@ from core.cli.table import pairs, table
 from core.models.added import add_model, remove_model
 from core.models.facts import ModelFacts
 from core.models.find import all_models, find_model
+from core.models.trash import delete_model
 from core.units import bytes_text, count_text
 
 
@@ -59,6 +60,32 @@ def remove(request: Request) -> int:
     wanted = request.arguments.model
     remove_model(wanted, request.places)
     request.console.answer({"removed": wanted}, f"{wanted} is off the list.")
+    return 0
+
+
+def delete(request: Request) -> int:
+    """Move a model's files to the trash, or forget a folder that was added."""
+    facts = find_model(request.arguments.model, request.places)
+    deleted = delete_model(facts, request.places)
+    text = (
+        f"{facts.name} is off the list; its files stay where they are."
+        if deleted.kept is None
+        else f"{facts.name} is in the trash."
+        f" “tunesmith trash restore {deleted.key}” brings it back."
+    )
+    request.console.answer(
+        {"model": facts.id, "key": deleted.key, "size": deleted.size}, text
+    )
+    return 0
+
+
+def search(request: Request) -> int:
+    """Answer with the models of the Hub that fit the words."""
+    order = {"query": " ".join(request.arguments.words)}
+    found: list[dict[str, Any]] = follow_task(request, "hub_search", order)["models"]
+    rows = [(str(facts.get("id")), str(facts.get("licence") or "")) for facts in found]
+    text = table(("MODEL", "LICENCE"), rows) if rows else "The Hub knows none."
+    request.console.answer({"models": found}, text)
     return 0
 
 

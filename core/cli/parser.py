@@ -110,6 +110,7 @@ class _Grower:
         self._plans()
         self._runs()
         self._library()
+        self._trash()
         self._chat()
 
     def _add(self, into: Any, name: str, handler: str, words: str) -> Parser:
@@ -151,10 +152,15 @@ class _Grower:
             ("show", "show", "MODEL", "show what is known of a model"),
             ("download", "download", "ID", "fetch a model, or make the starter"),
             ("remove", "remove", "MODEL", "take an added model off the list"),
+            ("delete", "delete", "MODEL", "move a model on this disk to the trash"),
         ):
             parser = self._add(inner, name, f"core.cli.models:{handler}", words)
             if argument:
                 parser.add_argument("model", metavar=argument)
+        search = self._add(
+            inner, "search", "core.cli.models:search", "search the Hub for models"
+        )
+        search.add_argument("words", nargs="+", metavar="WORD")
 
     def _estimates(self) -> None:
         estimate = self._command(
@@ -257,7 +263,11 @@ class _Grower:
         show = self._add(
             inner, "show", "core.cli.runs:show", "show a run with its curve"
         )
-        show.add_argument("run", metavar="RUN")
+        delete = self._add(
+            inner, "delete", "core.cli.runs:delete", "move a run to the trash"
+        )
+        for parser in (show, delete):
+            parser.add_argument("run", metavar="RUN")
 
     def _library(self) -> None:
         library = self._command(
@@ -282,6 +292,17 @@ class _Grower:
             parser = self._add(inner, name, f"{home}:{name}", words)
             parser.add_argument("adapter", metavar="A")
             _edits(parser, name)
+
+    def _trash(self) -> None:
+        home = "core.cli.trash"
+        trash = self._command(
+            "trash", f"{home}:list_trash", "what was deleted and can still come back"
+        )
+        inner = trash.add_subparsers(metavar="ACTION", parser_class=Parser)
+        self._add(inner, "list", f"{home}:list_trash", "list what is in the trash")
+        restore = self._add(inner, "restore", f"{home}:restore", "bring one thing back")
+        restore.add_argument("id", metavar="ID")
+        self._add(inner, "empty", f"{home}:empty", "delete for good, and free the disk")
 
     def _chat(self) -> None:
         chat = self._command(

@@ -12,6 +12,7 @@ from core.runs.events import Metrics, RunEvent
 from core.runs.folder import all_runs, find_run
 from core.runs.summary import RunSummary, summary
 from core.runs.tail import read_events
+from core.runs.trash import delete_run
 
 _COLUMNS = (
     "run_id", "name", "status", "model", "method", "started", "finished", "step",
@@ -58,6 +59,18 @@ def show(request: Request) -> int:
         )
     )
     request.console.answer(document, text)
+    return 0
+
+
+def delete(request: Request) -> int:
+    """Move a run to the trash; its adapter in the library stays."""
+    run = find_run(request.places.runs, request.arguments.run)
+    deleted = delete_run(request.places, run)
+    request.console.answer(
+        {"run_id": run.run_id, "path": str(deleted.path)},
+        f"{run.run_id} is in the trash."
+        f" “tunesmith trash restore {deleted.run_id}” brings it back.",
+    )
     return 0
 
 

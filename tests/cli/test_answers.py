@@ -9,6 +9,8 @@ import pytest
 from core.library import shelf
 from core.library.facts import AdapterFacts
 from core.places import Places
+from core.plan.plan import Plan
+from core.runs.folder import create_run
 from core.units import GIB
 from tests.cli.conftest import Cli
 from tests.cli.tiny import write_rows, write_tiny_model
@@ -229,6 +231,31 @@ def test_a_deleted_adapter_comes_back(cli: Cli, adapter: str) -> None:
         adapter == cli("library", "restore", adapter, "--json").document["adapter_id"]
     )
     assert 0 == cli("library", "verify", adapter).status
+
+
+def test_the_trash_holds_every_kind_until_it_is_emptied(
+    cli: Cli, places: Places, adapter: str
+) -> None:
+    """Adapters, runs and models; each comes back under its id."""
+    run = create_run(places.runs, Plan(name="Old"), {})
+    write_tiny_model(places.models / "mine")
+    cli("library", "delete", adapter)
+    cli("runs", "delete", run.run_id)
+    cli("models", "delete", str(places.models / "mine"))
+    found = {one["kind"]: one for one in cli("trash", "--json").document["trash"]}
+
+    assert {"adapter", "run", "model"} == set(found)
+    assert all(one["size"] > 0 for one in found.values())
+    for one in found.values():
+        assert 0 == cli("trash", "restore", one["id"]).status
+    assert run.plan_file.is_file()
+    assert (places.models / "mine" / "config.json").is_file()
+    assert {"trash": []} == cli("trash", "list", "--json").document
+    assert 2 == cli("trash", "restore", run.run_id).status
+
+    cli("runs", "delete", run.run_id)
+    assert cli("trash", "empty", "--json").document["freed"] > 0
+    assert {"trash": []} == cli("trash", "--json").document
 
 
 def test_a_damaged_adapter_is_told(cli: Cli, places: Places, adapter: str) -> None:
