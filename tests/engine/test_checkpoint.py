@@ -1,8 +1,12 @@
 """Checkpoints are whole or not there, and give back what they were given."""
 
 import json
+import os
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -162,3 +166,63 @@ def test_the_best_evaluation_is_remembered() -> None:
         standing.best_step,
     )
     assert 2 == standing.evaluations_without_gain
+
+
+MOMENTS = (
+    "adapter.safetensors", "optimizer.safetensors", "state.json", "sync", "manifest",
+    "rename", "renamed",
+)  # fmt: skip
+
+
+def dying_save(checkpoints: Path, moment: str) -> None:
+    """Save a second checkpoint in this process and die of -9 at `moment`."""
+
+    def before(owner: Any, name: str, fits: Callable[..., bool]) -> None:
+        real = getattr(owner, name)
+
+        def deadly(*arguments: Any, **keywords: Any) -> Any:
+            if fits(*arguments):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **keywords)
+
+        setattr(owner, name, deadly)
+
+    def staged(path: Path) -> bool:
+        return path.name.startswith(".step-4.")
+
+    match moment:
+        case "adapter.safetensors" | "optimizer.safetensors":
+            before(checkpoint, "save_file", lambda tensors, path: path.name == moment)
+        case "state.json":
+            before(Path, "write_text", lambda path, text: path.name == moment)
+        case "sync":
+            before(durable, "sync_file", lambda path: staged(path.parent))
+        case "manifest":
+            before(durable, "replace_text", lambda path, text: staged(path.parent))
+        case "rename":
+            before(Path, "rename", lambda path, to: staged(path))
+        case _:
+            before(durable, "sync_folder", lambda folder: folder == checkpoints)
+    checkpoint.save(checkpoints, trained(4)[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_kill_at_each_write_leaves_a_whole_checkpoint(
+    tmp_path: Path, moment: str
+) -> None:
+    """Killed at any write of a save, the newest checkpoint is whole: old or new."""
+    checkpoints = tmp_path / "checkpoints"
+    checkpoint.save(checkpoints, trained(3)[0])
+    child = os.fork()
+    if child == 0:
+        dying_save(checkpoints, moment)
+        os._exit(0)
+
+    assert signal.SIGKILL == os.WTERMSIG(os.waitpid(child, 0)[1])
+    newest = checkpoint.newest_whole(checkpoints)
+    assert newest is not None
+    assert ("step-4" if moment == "renamed" else "step-3") == newest.name
+    assert checkpoint.load(newest).standing.step in {3, 4}
+    assert not (tmp_path / "quarantine").exists()
+    assert not list(checkpoints.glob(".*"))
