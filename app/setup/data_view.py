@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.setup.model_view import Progress, progress_of
 from app.setup.report import Bars, DataReport, LineProblem, Preview
-from app.setup.state import DataState, Failure
+from app.setup.state import NEEDS_COLUMNS, DataState, Failure
 from app.setup.words import joined, plural
 from core.plan.plan import DataFormat, Plan
 
@@ -157,8 +158,8 @@ def present_data(plan: Plan, state: DataState, *, has_model: bool) -> DataView:
         files=tuple(_file(name) for name in plan.data.files),
         format_key=plan.data.format,
         format_text=_format_text(plan, report),
-        roles=_roles(plan, report),
-        columns=report.columns if report else (),
+        roles=_roles(plan, state),
+        columns=_columns(state),
         train_on=plan.data.train_on,
         eval_fraction=plan.data.eval_fraction,
         held_out_text=_held_out(plan, report),
@@ -180,7 +181,7 @@ def present_data(plan: Plan, state: DataState, *, has_model: bool) -> DataView:
         preview_hint=_preview_hint(plan, has_model=has_model),
         is_previewing=state.is_previewing,
         progress=progress_of(state.work),
-        failure=state.failure,
+        failure=_failure(state),
         can_check=bool(plan.data.files) and state.work is None,
         check_tip="Read the files again and look at every row.",
     )
@@ -209,14 +210,28 @@ def _format_text(plan: Plan, report: DataReport | None) -> str:
     return joined(f"{how} {name}", pairs)
 
 
-def _roles(plan: Plan, report: DataReport | None) -> tuple[RoleChoice, ...]:
-    if report is None or not report.columns:
+def _failure(state: DataState) -> Failure | None:
+    """Return what went wrong, with this window's own way out where it has one."""
+    failure = state.failure
+    if failure is None or failure.code not in NEEDS_COLUMNS or not state.columns:
+        return failure
+    return replace(failure, hint="Say above which column plays which role.")
+
+
+def _columns(state: DataState) -> tuple[str, ...]:
+    return state.report.columns if state.report else state.columns
+
+
+def _roles(plan: Plan, state: DataState) -> tuple[RoleChoice, ...]:
+    if not _columns(state):
         return ()
-    chosen = plan.data.format if plan.data.format != "auto" else report.format
+    told = state.report.format if state.report else "prompt-completion"
+    mapped: Mapping[str, str] = state.report.mapped if state.report else {}
+    chosen = plan.data.format if plan.data.format != "auto" else told
     if " + " in chosen:
         return ()  # files of several formats share no columns; choose one format first
     roles = ROLES.get(chosen, ROLES["prompt-completion"])
-    used = {**report.mapped, **plan.data.columns}
+    used = {**mapped, **plan.data.columns}
     return tuple(
         RoleChoice(role=role, label=label, column=used.get(role, ""))
         for role, label in roles
@@ -283,7 +298,7 @@ def _figures(report: DataReport | None) -> tuple[tuple[str, str, str], ...]:
     found.append(
         (
             "Duplicates",
-            f"{report.duplicates:,}",
+            _duplicates(report),
             "Rows that stand there more than once; they count double in training.",
         )
     )
@@ -295,6 +310,13 @@ def _figures(report: DataReport | None) -> tuple[tuple[str, str, str], ...]:
         )
     )
     return tuple(found)
+
+
+def _duplicates(report: DataReport) -> str:
+    near = report.near_duplicates - report.duplicates
+    if near > 0:
+        return f"{report.duplicates:,}, and {near:,} but for case and blanks"
+    return f"{report.duplicates:,}"
 
 
 def _cut(plan: Plan, report: DataReport | None) -> Cut | None:
@@ -338,9 +360,11 @@ def _problems_title(report: DataReport | None) -> str:
     listed = len(report.problems)
     more = f", the first {listed:,} shown" if report.problem_count > listed else ""
     faults = plural(report.problem_count, "fault") + more if listed else ""
-    repeated = plural(report.duplicates, "duplicate") if report.duplicates else ""
+    twins = max(report.duplicates, report.near_duplicates)
     return joined(
-        faults, repeated, plural(report.leaks, "leak") if report.leaks else ""
+        faults,
+        plural(twins, "duplicate") if twins else "",
+        plural(report.leaks, "leak") if report.leaks else "",
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
+from app.qtwork.background import Background
 from app.qtwork.process import TaskRunner
 from app.setup.report import DataReport, preview_from, report_from
-from app.setup.state import DataState, Failure, Work
+from app.setup.state import NEEDS_COLUMNS, DataState, Failure, Work
 from core.errors import TunesmithError
 from core.models.facts import ModelFacts
 from core.plan.plan import Plan
@@ -42,9 +44,16 @@ class DataWork(QObject):
 
     changed = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        columns_of: Callable[[Path], tuple[str, ...]],
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
         self.state = DataState()
+        self._columns_of = columns_of
+        self._looking = Background(self)
+        self._looking.answered.connect(self._on_columns)
         self._wanted: dict[str, Any] | None = None
         self._asked: dict[str, Any] | None = None
         self._goes_again = False
@@ -74,7 +83,13 @@ class DataWork(QObject):
             return
         if self._wanted is None or wanted["files"] != self._wanted["files"]:
             self._row = 0
-            self._set(report=None, preview=None, preview_row=0, preview_failure=None)
+            self._set(
+                report=None,
+                columns=(),
+                preview=None,
+                preview_row=0,
+                preview_failure=None,
+            )
         self._wanted = wanted
         if not wanted["files"]:
             self._stop()
@@ -197,6 +212,13 @@ class DataWork(QObject):
                 self._set(work=None, is_stale=True)
             return
         self._set(report=None, failure=Failure.of(err), work=None, is_stale=False)
+        if err.code in NEEDS_COLUMNS and self._wanted and self._wanted["files"]:
+            first = Path(self._wanted["files"][0])
+            self._looking.ask(lambda: self._columns_of(first))
+
+    @Slot(object)
+    def _on_columns(self, columns: tuple[str, ...]) -> None:
+        self._set(columns=columns)
 
     @Slot()
     def _on_check_over(self) -> None:

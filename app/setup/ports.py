@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from app.services import RunGlance, Services
 from app.setup.pace import Pace, paces
 from core import durable
+from core.data.layout import columns_of
+from core.data.read import open_source
+from core.data.records import Record
 from core.data.starter import starter_file
 from core.estimate.advice import Fit, fit_plan, recommend
 from core.estimate.answer import MemoryEstimate
@@ -26,6 +30,8 @@ from core.places import Places
 from core.plan.plan import MethodKind, Plan
 from core.prepare import new_run
 from core.runs.folder import RunFolder
+
+_LOOK_AT_ROWS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,7 @@ class Ports:
     estimate: Callable[[Plan, ModelShape, DeviceBudget], MemoryEstimate]
     recommend: Callable[[Plan, ModelShape, DeviceBudget], tuple[MethodKind, str]]
     fit_plan: Callable[[Plan, ModelShape, DeviceBudget], Fit]
+    columns_of: Callable[[Path], tuple[str, ...]]
     starter_data: Callable[[], Path]
     free_disk: Callable[[], int]
     paces: Callable[[], tuple[Pace, ...]]
@@ -68,6 +75,7 @@ def ports(services: Services) -> Ports:
         estimate=estimate,
         recommend=recommend,
         fit_plan=fit_plan,
+        columns_of=columns_of_file,
         starter_data=starter_file,
         free_disk=lambda: durable.free_bytes(places.runs),
         paces=lambda: paces(places.runs),
@@ -81,6 +89,16 @@ def ports(services: Services) -> Ports:
         device_holder=lambda: services.lease.taken_by,
         ask_device_back=services.lease.ask_back,
     )
+
+
+def columns_of_file(path: Path) -> tuple[str, ...]:
+    """Return the columns of a data file, as far as its beginning tells.
+
+    Raises:
+        DatasetError: It is no data file.
+    """
+    beginning = islice(open_source(path).items, _LOOK_AT_ROWS)
+    return columns_of([item for item in beginning if isinstance(item, Record)])
 
 
 def running_names(runs: object) -> tuple[str, ...]:

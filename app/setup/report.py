@@ -60,6 +60,9 @@ class DataReport:
     keeps_99: int | None = None
     """The sequence length that keeps 99 % of the rows whole."""
     duplicates: int = 0
+    """Rows that repeat an earlier one to the letter."""
+    near_duplicates: int = 0
+    """Rows that repeat an earlier one but for case and blanks; with the exact ones."""
     leaks: int = 0
     twins: tuple[LineProblem, ...] = ()
     """Where duplicates and leaks stand, in words."""
@@ -110,6 +113,7 @@ def report_from(found: Mapping[str, Any]) -> DataReport:
         truncated=_count(found.get("truncated")),
         keeps_99=_optional_count(found.get("keeps_99")),
         duplicates=_count(found.get("duplicates")),
+        near_duplicates=_count(found.get("near_duplicates")),
         leaks=_count(found.get("leaks")),
         twins=(
             *_twins(found.get("leak_rows"), "leak", "Its question also stands in"),

@@ -24,6 +24,10 @@ STEPS: Final[tuple[Step, ...]] = ("model", "data", "method", "fit", "start")
 Shown = Literal["all", "fits", "here", "download"]
 
 
+NEEDS_COLUMNS: Final = frozenset({"dataset.format_unknown", "dataset.column_missing"})
+"""Failures a person mends by saying which column plays which role."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """Something under way: how far, and how fast where that is known."""
@@ -80,6 +84,8 @@ class DataState:
     """Step 2: what the files hold, as far as they were looked at."""
 
     report: DataReport | None = None
+    columns: tuple[str, ...] = ()
+    """The first file's columns, where its format could not be told from them."""
     is_stale: bool = False
     """Something changed since the report was made."""
     failure: Failure | None = None

@@ -54,7 +54,7 @@ class SetupViewModel(QObject):
         self._models.changed.connect(self._publish)
         self._models.resolved.connect(self._on_resolved)
         self._models.added.connect(self.choose_model)
-        self._data = DataWork(self)
+        self._data = DataWork(ports.columns_of, self)
         self._data.changed.connect(self._publish)
         self._fit = FitWork(ports, self)
         self._fit.changed.connect(self._publish)
@@ -162,7 +162,8 @@ class SetupViewModel(QObject):
     def remove_file(self, path: str) -> None:
         """Learn from `path` no more."""
         files = tuple(name for name in self.plan.data.files if name != path)
-        self._change_data(files=files, columns={})
+        told = self.plan.data.format if files else "auto"
+        self._change_data(files=files, format=told, columns={})
 
     def map_column(self, role: str, column: str) -> None:
         """Let `column` play `role`; an empty one takes the role away."""
@@ -180,12 +181,10 @@ class SetupViewModel(QObject):
         """Leave bad rows out, or wait until they are mended."""
         self._change_data(on_bad_row="skip" if skip else "stop")
 
-    @Slot()
     def undo(self) -> None:
         """Take the last edit back."""
         self._take(self._history.undone())
 
-    @Slot()
     def redo(self) -> None:
         """Do the last undone edit again."""
         self._take(self._history.redone())

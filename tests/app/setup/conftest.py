@@ -12,7 +12,7 @@ from PySide6.QtCore import QThreadPool
 from pytestqt.qtbot import QtBot
 
 from app.qtwork.navigator import Navigator
-from app.setup.ports import Ports
+from app.setup.ports import Ports, columns_of_file
 from app.setup.viewmodel import SetupViewModel
 from core.errors import ModelError
 from core.estimate.advice import fit_plan, recommend
@@ -67,6 +67,7 @@ def ports(tmp_path: Path) -> Ports:
         estimate=estimate,
         recommend=recommend,
         fit_plan=fit_plan,
+        columns_of=columns_of_file,
         starter_data=lambda: starter,
         free_disk=lambda: 10**12,
         paces=tuple,

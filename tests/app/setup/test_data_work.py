@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.setup.data_view import present_data
 from app.setup.data_work import DataWork
+from app.setup.ports import columns_of_file
 from core.plan.fields import with_value
 from core.plan.plan import DataChoice, Plan
 
@@ -23,7 +25,7 @@ ROWS = """\
 @pytest.fixture
 def work(qtbot: QtBot) -> Iterator[DataWork]:
     """Return the doctor's caller; its children are gone at the end."""
-    made = DataWork()
+    made = DataWork(columns_of_file)
     yield made
     made.shut_down()
 
@@ -115,6 +117,27 @@ def test_a_file_that_is_no_data_is_refused_in_words(
     assert work.state.failure is not None
     assert work.state.failure.hint
     assert work.state.report is None
+
+
+def test_columns_nobody_knows_are_offered(
+    qtbot: QtBot, work: DataWork, tmp_path: Path
+) -> None:
+    """Where the format cannot be told, the columns are there to be given roles."""
+    table = tmp_path / "table.csv"
+    table.write_text("text,category\nMy card is lost,card\n", encoding="utf-8")
+    plan = Plan(data=DataChoice(files=(str(table),)))
+    work.follow(plan, None)
+    qtbot.waitUntil(lambda: bool(work.state.columns), timeout=60_000)
+
+    assert ("text", "category") == work.state.columns
+    view = present_data(plan, work.state, has_model=False)
+    assert ["prompt", "completion", "system"] == [role.role for role in view.roles]
+    assert view.failure is not None
+    assert "Say above which column plays which role." == view.failure.hint
+    roles = {"prompt": "text", "completion": "category"}
+    work.follow(with_value(plan, "data.columns", roles), None)
+    reported(qtbot, work)
+    assert work.state.failure is None
 
 
 def test_without_files_nothing_is_read(work: DataWork, plan: Plan) -> None:
