@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from app.setup.data_figures import Cut, bars_of, cut_of, figures_of
 from app.setup.model_view import Progress, progress_of
 from app.setup.report import Bars, DataReport, LineProblem, Preview
 from app.setup.state import NEEDS_COLUMNS, DataState, Failure
@@ -88,17 +88,6 @@ class RoleChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """The sequence length against the rows' lengths."""
-
-    seq_len: int
-    text: str
-    offer: str = ""
-    """What the button says that keeps 99 % whole; empty where nothing is to gain."""
-    offered_len: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewView:
     """One row, token by token."""
 
@@ -167,9 +156,9 @@ def present_data(plan: Plan, state: DataState, *, has_model: bool) -> DataView:
         headline_badge=_BADGES.get(tone, ""),
         headline_tone=tone,
         headline_detail=detail,
-        figures=_figures(report),
-        bars=_bars(plan, report),
-        cut=_cut(plan, report),
+        figures=figures_of(report),
+        bars=bars_of(plan, report),
+        cut=cut_of(plan, report),
         problems=(*report.problems, *report.twins) if report else (),
         problems_title=_problems_title(report),
         skips_bad=plan.data.on_bad_row == "skip",
@@ -277,81 +266,6 @@ def _headline(plan: Plan, state: DataState) -> tuple[Tone, str, str]:
     ]
     told = " ".join(part for part in left if part)
     return "good", f"{plural(report.usable, 'row')} to learn from", told
-
-
-def _figures(report: DataReport | None) -> tuple[tuple[str, str, str], ...]:
-    if report is None:
-        return ()
-    found: list[tuple[str, str, str]] = []
-    if report.train_rows is not None:
-        found.append(("To train on", plural(report.train_rows, "row"), ""))
-    if report.eval_rows is not None:
-        found.append(("Held out", plural(report.eval_rows, "row"), "Never trained on."))
-    if report.tokens is not None:
-        tokens = report.tokens
-        found += [
-            ("Tokens", f"{tokens.total:,}", "Of all usable rows together."),
-            ("Half are under", plural(tokens.p50, "token"), "The median row."),
-            ("99 % are under", plural(tokens.p99, "token"), "The 99th percentile."),
-            ("Longest", plural(tokens.longest, "token"), ""),
-        ]
-    found.append(
-        (
-            "Duplicates",
-            _duplicates(report),
-            "Rows that stand there more than once; they count double in training.",
-        )
-    )
-    found.append(
-        (
-            "Leaks",
-            f"{report.leaks:,}",
-            "Rows both trained on and held out: they flatter the held-out loss.",
-        )
-    )
-    return tuple(found)
-
-
-def _duplicates(report: DataReport) -> str:
-    near = report.near_duplicates - report.duplicates
-    if near > 0:
-        return f"{report.duplicates:,}, and {near:,} but for case and blanks"
-    return f"{report.duplicates:,}"
-
-
-def _cut(plan: Plan, report: DataReport | None) -> Cut | None:
-    if report is None or report.tokens is None:
-        return None
-    seq_len = plan.train.seq_len
-    longest = report.tokens.longest
-    if report.truncated:
-        share = 100 * report.truncated / max(1, report.usable)
-        text = f"{plural(report.truncated, 'row')} ({share:.1f} %) cut at {seq_len:,}."
-    else:
-        text = f"Nothing is cut at {seq_len:,} tokens; the longest row has {longest:,}."
-    keeps = report.keeps_99
-    if keeps is None or keeps == seq_len:
-        return Cut(seq_len=seq_len, text=text)
-    saves = not report.truncated and keeps < seq_len
-    gains = report.truncated > 0.01 * report.usable and keeps > seq_len
-    if not (saves or gains):
-        return Cut(seq_len=seq_len, text=text)
-    return Cut(
-        seq_len=seq_len, text=text, offer=f"{keeps:,} keeps 99 %", offered_len=keeps
-    )
-
-
-def _bars(plan: Plan, report: DataReport | None) -> Bars | None:
-    """Return the histogram, with empty room up to the cut where that is not far."""
-    bars = report.bars if report else None
-    if bars is None:
-        return None
-    width = bars.edges[-1] - bars.edges[-2]
-    empty = math.ceil((plan.train.seq_len - bars.edges[-1]) / width)
-    if not 0 < empty <= 2 * len(bars.counts):
-        return bars
-    more = tuple(bars.edges[-1] + width * (at + 1) for at in range(empty))
-    return Bars(edges=(*bars.edges, *more), counts=(*bars.counts, *[0] * empty))
 
 
 def _problems_title(report: DataReport | None) -> str:
