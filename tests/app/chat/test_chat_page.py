@@ -200,10 +200,16 @@ def test_words_appear_as_they_are_said(desk: Desk) -> None:
     desk.bot.waitUntil(lambda: desk.answers() == ["base "])
     desk.bot.waitUntil(desk.page.composer.stop.isVisible)
     assert not desk.page.composer.send.isVisible()
+    pane = desk.page.conversation._turns[0]._panes[0]
+    desk.bot.waitUntil(
+        lambda: pane._plain.isVisible() and pane._plain.text() == "base "
+    )
 
     desk.pipes[0].go_on()
     desk.wait_for_answers()
     assert ["base says hello"] == desk.answers()
+    assert "base says hello" == pane._whole.toPlainText().strip()
+    assert not pane._plain.isVisible()
 
 
 def test_escape_stops_and_keeps_what_was_said(desk: Desk) -> None:
