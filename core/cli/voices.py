@@ -78,11 +78,11 @@ class Choir:
     ) -> None:
         if kind is None:
             self._child.send(encode_order(Quit()))
-            self._child.hang_up()
-            for _ in self._lines:  # let it free the device in its own time
-                continue
         else:
             self._child.kill()
+        self._child.hang_up()
+        for _ in self._lines:  # until it has freed the device and is gone
+            continue
 
     def load(self, model_path: Path, *, quantized: bool = False) -> Ready:
         """Load the base and return what it took.
