@@ -16,7 +16,7 @@ from app.qtwork.background import Background
 from core.places import Places
 
 _PATIENCE_MS = 1500
-_SWITCH_S = 0.0005
+_SWITCH_S = 0.0001
 
 
 class Session(QObject):

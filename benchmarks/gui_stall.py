@@ -39,6 +39,8 @@ class StallWatch(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.gaps_ms: list[float] = []
+        self.worked_ms: list[float] = []
+        self._cpu_s = 0.0
         self._since = QElapsedTimer()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -46,16 +48,23 @@ class StallWatch(QObject):
 
     def start(self) -> None:
         """Begin, forgetting what was."""
-        self.gaps_ms = []
+        self.gaps_ms, self.worked_ms = [], []
+        self._cpu_s = time.thread_time()
         self._since.start()
         self._timer.start(_TICK_MS)
 
     def stop(self) -> dict[str, float]:
-        """Return the longest gap, the 99.9th percentile and how many were long."""
+        """Return the longest gap, the 99.9th percentile and how many were long.
+
+        ``longest_work_ms`` is the processor time of the window's thread in its worst
+        gap: where it is far below ``longest_stall_ms`` the thread did not work but was
+        kept waiting, by a busy machine or by the interpreter's lock.
+        """
         self._timer.stop()
         gaps = sorted(self.gaps_ms) or [0.0]
         return {
             "longest_stall_ms": round(gaps[-1], 1),
+            "longest_work_ms": round(max(self.worked_ms, default=0.0), 1),
             "p999_ms": round(gaps[int((len(gaps) - 1) * 0.999)], 1),
             "over_50_ms": sum(gap > 50 for gap in gaps),
             "ticks": len(gaps),
@@ -63,6 +72,9 @@ class StallWatch(QObject):
 
     def _on_tick(self) -> None:
         self.gaps_ms.append(self._since.nsecsElapsed() / 1e6 - _TICK_MS)
+        now_s = time.thread_time()
+        self.worked_ms.append((now_s - self._cpu_s) * 1000)
+        self._cpu_s = now_s
         self._since.restart()
 
 

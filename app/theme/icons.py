@@ -52,6 +52,7 @@ def pixmap(
     return picture
 
 
+@lru_cache(maxsize=512)
 def icon(
     name: str,
     colour: str,

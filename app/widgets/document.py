@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QFontMetrics, QImage, QTextDocument, QTextOption
+from PySide6.QtGui import (
+    QFontMetrics,
+    QImage,
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextOption,
+)
 from PySide6.QtWidgets import (
     QFrame,
     QPlainTextEdit,
@@ -20,6 +29,8 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.widgets.text import break_long_runs
+
+_LINE_PERCENT: Final = 118.0
 
 LONGEST_TEXT: Final = 200_000
 """Characters shown; the rest is replaced by a line that says how much there is."""
@@ -99,6 +110,7 @@ class MarkdownView(QTextBrowser):
             | QTextDocument.MarkdownFeature.MarkdownDialectGitHub
         )
         self.document().setMarkdown(shortened(text), features)
+        self._give_air()
         self._fit_height()
 
     def loadResource(self, type: int, name: QUrl | str) -> object:  # noqa: A002
@@ -112,6 +124,37 @@ class MarkdownView(QTextBrowser):
         nothing.fill(Qt.GlobalColor.transparent)
         return nothing
 
+    def _give_air(self) -> None:
+        """Set lines and paragraphs apart: Markdown as Qt reads it has no margins."""
+        cursor = QTextCursor(self.document())
+        block = self.document().begin()
+        while block.isValid():
+            following = block.next()
+            cursor.setPosition(block.position())
+            if cursor.currentTable() is None:  # pyright: ignore[reportUnnecessaryComparison]
+                shape = block.blockFormat()
+                shape.setLineHeight(
+                    _LINE_PERCENT,
+                    QTextBlockFormat.LineHeightTypes.ProportionalHeight.value,
+                )
+                shape.setBottomMargin(_room_below(block, following))
+                cursor.setBlockFormat(shape)
+            block = following
+
     def _fit_height(self) -> None:
         least = QFontMetrics(self.font()).lineSpacing()
         self.setFixedHeight(max(least, int(self.document().size().height())) + 6)
+
+
+def _room_below(block: QTextBlock, following: QTextBlock) -> int:
+    """Return the pixels between `block` and the `following` one, which may be none."""
+    if not following.isValid():
+        return 0
+    if _is_code(block) and _is_code(following):
+        return 0
+    is_listed = block.textList() is not None  # pyright: ignore[reportUnnecessaryComparison]
+    return 3 if is_listed else 8
+
+
+def _is_code(block: QTextBlock) -> bool:
+    return block.blockFormat().hasProperty(QTextFormat.Property.BlockCodeFence.value)
