@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
 from core.errors import TunesmithError
-from core.wire import known_fields, to_json
+from core.wire import from_json, to_json
 
 PhaseName = Literal["prepare", "load", "tokenize", "train", "evaluate", "save", "done"]
 EndStatus = Literal["done", "paused", "stopped", "failed"]
@@ -180,7 +180,7 @@ def decode(text: str) -> RunEvent | None:
     """Return the event of one line, or `None` for a torn line or an unknown kind."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
         return None
@@ -189,8 +189,8 @@ def decode(text: str) -> RunEvent | None:
     if cls is None:
         return None
     try:
-        return cls(**known_fields(cls, pairs))
-    except TypeError:  # a field is missing: written by another version, or torn
+        return from_json(cls, pairs)
+    except TypeError:  # written by another version, or damaged
         return None
 
 

@@ -23,7 +23,7 @@ from core import durable
 from core.errors import RequestError
 from core.plan.codec import read_plan, write_plan
 from core.plan.plan import Plan
-from core.wire import known_fields, to_json
+from core.wire import from_json, to_json
 
 RunStatus = Literal[
     "queued", "running", "paused", "done", "stopped", "failed", "interrupted"
@@ -107,7 +107,7 @@ class RunFolder:
         """Return what ``status.json`` says, believed as it stands."""
         found = _read_json(self.status_file)
         try:
-            return Status(**known_fields(Status, found))
+            return from_json(Status, found)
         except TypeError:  # missing or damaged: nothing is known to be running
             return Status(status="interrupted")
 
@@ -115,8 +115,12 @@ class RunFolder:
         durable.replace_text(self.status_file, json.dumps(to_json(status)))
 
     def facts(self) -> dict[str, Any]:
-        """Return what was predicted and known when the run was made."""
-        return _read_json(self.facts_file)
+        """Return what was predicted and known when the run was made.
+
+        A damaged value is left out: facts are told, never relied upon.
+        """
+        found = _read_json(self.facts_file)
+        return {key: value for key, value in found.items() if _is_sound(key, value)}
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         durable.replace_text(self.facts_file, json.dumps(to_json(facts), indent=1))
@@ -206,9 +210,24 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:40].strip("-")
 
 
+_FACTS: dict[str, tuple[type, ...]] = {
+    "created": (int, float),
+    "model": (str,),
+    "model_path": (str,),
+    "data_sha256": (str,),
+    "predicted": (dict,),
+    "device": (dict,),
+    "versions": (dict,),
+}
+
+
+def _is_sound(key: str, value: Any) -> bool:
+    return key not in _FACTS or isinstance(value, _FACTS[key])
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

@@ -181,3 +181,35 @@ def test_a_long_run_is_summarised_from_its_edges(run: RunFolder) -> None:
     assert (50_000, 9.0 / 50_000) == (found.step, found.train_loss)
     assert (0.5, 4.0) == (found.started, found.eval_loss_before)
     assert len(lines) > 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("status.json", b'{"status": "dancing", "step": 1}'),
+        ("status.json", b'{"status": "paused", "step": "a", "steps": null}'),
+        ("status.json", b'{"status": "running", "pid": "x"}'),
+        ("status.json", b"[" * 100_000),
+        ("facts.json", b'{"created": "yesterday", "predicted": [1], "device": 3}'),
+        ("facts.json", b'[1, "'),
+        ("events.jsonl", b'{"t": "x", "kind": "metrics", "step": "a"}\n'),
+        ("events.jsonl", (b'{"t": 1, "kind": "progress", "what": "train", "done": 1,'
+                         b' "total": Infinity, "unit": "step"}\n')),
+        ("events.jsonl", b"\x00\xff" * 500),
+        ("plan.toml", b"version = 7\n"),
+        ("plan.toml", b"\xff\xfe"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_costs_no_other_run(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    """Whatever one folder holds, every run is listed, and the damaged one as well."""
+    damaged = create_run(tmp_path, PLAN, {})
+    whole = create_run(tmp_path, PLAN, {})
+    (damaged.path / name).write_bytes(content)
+
+    found = {run.run_id: summary(run).status for run in all_runs(tmp_path)}
+
+    wanted = "interrupted" if name == "status.json" else "queued"
+    assert {damaged.run_id: wanted, whole.run_id: "queued"} == found
+    assert damaged.facts().get("predicted") is None

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.runs.events import Metrics, encode
+from core.runs.events import Metrics, Sample, encode
 from core.runs.tail import EventTail, read_events
 
 
@@ -66,3 +66,13 @@ def test_a_line_longer_than_the_window_is_read(tmp_path: Path) -> None:
     path.write_text(encode(metrics(1)) + "\n")
 
     assert [metrics(1)] == EventTail(path).read(max_bytes=5)
+
+
+def test_a_text_may_hold_any_character(tmp_path: Path) -> None:
+    """Also those that some programs take for the end of a line."""
+    text = "one\u2028two\u2029three\x85four\x0bfive\nsix"
+    path = tmp_path / "events.jsonl"
+    sample = Sample(t=1.0, step=1, prompt="Say it.", text=text)
+    path.write_bytes(encode(sample).encode() + b"\n")
+
+    assert [sample] == read_events(path)
