@@ -68,6 +68,12 @@ def cut_of(plan: Plan, report: DataReport | None) -> Cut | None:
         return None
     seq_len = plan.train.seq_len
     longest = report.tokens.longest
+    if report.format == "text":
+        return Cut(
+            seq_len=seq_len,
+            text=f"Text is split into pieces of at most {seq_len:,} tokens; nothing is"
+            " lost.",
+        )
     if report.truncated:
         share = 100 * report.truncated / max(1, report.usable)
         text = f"{plural(report.truncated, 'row')} ({share:.1f} %) cut at {seq_len:,}."

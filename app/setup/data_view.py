@@ -264,6 +264,9 @@ def _headline(plan: Plan, state: DataState) -> tuple[Tone, str, str]:
         if report.set_aside
         else "",
     ]
+    idle = report.rows - report.usable - report.bad_rows - report.set_aside
+    if idle > 0:
+        left.append(f"{plural(idle, 'row')} left out; the reason stands below.")
     told = " ".join(part for part in left if part)
     return "good", f"{plural(report.usable, 'row')} to learn from", told
 

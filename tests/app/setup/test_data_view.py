@@ -97,6 +97,22 @@ def test_nothing_is_offered_where_nothing_is_gained() -> None:
     assert "" == view.cut.offer
 
 
+def test_plain_text_is_split_not_cut() -> None:
+    """Long text loses nothing, so no longer sequence is pressed on anybody."""
+    view = shown(report=report(format="text", truncated=9, keeps_99=4096))
+
+    assert view.cut is not None
+    assert "split into pieces of at most 1,024 tokens" in view.cut.text
+    assert "" == view.cut.offer
+
+
+def test_rows_that_teach_nothing_are_counted() -> None:
+    """A row whose answer is cut away whole is said, though nobody must mend it."""
+    view = shown(report=report(rows=102, usable=100))
+
+    assert "2 rows left out; the reason stands below." == view.headline_detail
+
+
 def test_no_tokens_without_a_model() -> None:
     """Characters are not tokens: without a tokenizer there is no length and no cut."""
     view = present_data(PLAN, DataState(report=report(tokens=None)), has_model=False)
