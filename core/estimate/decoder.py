@@ -34,14 +34,14 @@ class Decoder(Layers):
         residual = x
         if block.pre_norms:
             x = self.norm(x, block.norm)
-        x = self.attention(block, x)
+        x = self._residual_dropout(block, self.attention(block, x))
         if block.post_norms:
             x = self.norm(x, block.norm)
         x = self.add(residual, x)
         residual = x
         if block.pre_norms:
             x = self.norm(x, block.norm)
-        x = self.mlp(block.mlp, x)
+        x = self._residual_dropout(block, self.mlp(block.mlp, x))
         if block.post_norms:
             x = self.norm(x, block.norm)
         return self.add(residual, x)
@@ -51,11 +51,14 @@ class Decoder(Layers):
         normed = self.norm(x, block.norm)
         second = self.norm(x, block.norm) if len(block.norms) > 2 else normed
         del x
-        attended = self.attention(block, normed)
+        attended = self._residual_dropout(block, self.attention(block, normed))
         del normed
-        fed = self.mlp(block.mlp, second)
+        fed = self._residual_dropout(block, self.mlp(block.mlp, second))
         del second
         return self.add(self.add(attended, fed), residual)
+
+    def _residual_dropout(self, block: Block, x: Value) -> Value:
+        return self.dropout(x) if block.residual_dropout else x
 
     # -- attention -----------------------------------------------------------
 
@@ -88,9 +91,9 @@ class Decoder(Layers):
         self, attention: Attention, x: Value
     ) -> tuple[Value, Value, Value]:
         """q, k and v as views of one projection; the slices' gradients are whole."""
-        tape, item = self.tape, x.item_bytes
+        tape = self.tape
         out = self.linear(x, attention.linears[0])
-        size = out.elements * out.item_bytes
+        item, size = out.item_bytes, out.elements * out.item_bytes
         sizes = (attention.query, attention.key, attention.key)
 
         def view(elements: int) -> Value:
@@ -187,9 +190,11 @@ class Decoder(Layers):
         weights = self._batched(query, key, scores)
         del key
         weights = self.pointwise(weights, saves_input=False)
-        mask = self.new(self.batch * self.length * self.length, query.item_bytes)
-        weights = self.add(weights, mask)
-        del mask
+        if attention.softcap:  # / cap, tanh, * cap
+            weights = self.pointwise(weights, saves_input=False)
+            weights = self.pointwise(weights, saves_input=True)
+            weights = self.pointwise(weights, saves_input=False)
+        weights = self.pointwise(weights, saves_input=False)  # + mask
         weights = self._softmax(weights)
         out = self._batched(weights, value, query.elements)
         del weights, value

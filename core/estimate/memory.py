@@ -154,4 +154,6 @@ def disk(plan: Plan, shape: ModelShape) -> Disk:
 def tensors(plan: Plan, shape: ModelShape, how: Habits) -> int:
     """Return the bytes of all tensors at the peak: what a dry run measures."""
     stays = static(shape, plan.method, plan.train.optimizer, how)
-    return _sum(_components(stays, step_peak(shape, plan, how, gradients=0)))
+    accumulates = plan.train.gradient_accumulation > 1 and how.fused_loss
+    peak = step_peak(shape, plan, how, gradients=stays.gradients if accumulates else 0)
+    return _sum(_components(stays, peak))

@@ -83,23 +83,35 @@ class _Step:
         angles = decoder.new(
             2 * self.plan.train.seq_len * head.head_dim, habits.rest_bytes
         )
-        self._angles = angles
+        # What every layer is handed: cosines and sines, and masks where scores exist.
+        self._shared = [angles, *self._masks()]
         for number, acted in enumerate(self.acted):
+            before = self.tape.live
             x = self._layer(acted, x)
+            acted.saved = self.tape.live - before  # the layer's input is let go of
             if number == len(self.acted) - 1 and shape.blocks[0] is acted.block:
                 self.acted[0].saved = acted.saved
         for acted in self.acted:
             self.tape.ballast(acted.others * acted.saved, ACTIVATION)
         return decoder.norm(x, shape.norm)
 
+    def _masks(self) -> list[Value]:
+        """Additive masks, one a kind of window, for attention in plain operations."""
+        attentions = [block.attention for block in self.shape.blocks]
+        capped = any(attention.softcap for attention in attentions)
+        if self.habits.kernel != "eager" and not capped:
+            return []
+        train = self.plan.train
+        windows = 2 if any(attention.window for attention in attentions) else 1
+        cells = train.batch_size * train.seq_len * train.seq_len
+        return [self.decoder.new(cells, self.habits.rest_bytes) for _ in range(windows)]
+
     def _layer(self, acted: _Acted, x: Value) -> Value:
-        before = self.tape.live
         if self.plan.train.gradient_checkpointing:
             block, decoder = acted.block, self.decoder
             x = self.graph.checkpoint(lambda value: decoder.block(block, value), x)
         else:
             x = self.decoder.block(acted.block, x)
-        acted.saved = self.tape.live - before
         acted.last_node = self.graph.made
         return x
 
@@ -145,8 +157,8 @@ class _Step:
         """
         tape, tokens, item = self.tape, self.tokens, self.habits.item_bytes
         size = tokens * self.shape.hidden
-        picked = self.decoder.to(self._picked(hidden), item)
-        del hidden
+        wide = self._picked(hidden)  # stays alive in the learner's frame
+        picked = self.decoder.to(wide, item)
         gradient = tape.hold(size * item, LOGITS)
         trained = tokens - self.plan.train.batch_size  # no first token carries loss
         chunk = min(chunk_tokens(self.shape.vocabulary), trained)

@@ -14,6 +14,11 @@ from core.models.pieces import (
 from core.models.shape import Attention, Block, FeedForward, Linear, ModelShape
 
 
+def _drops(n: Numbers, name: str) -> bool:
+    share = n.get(name)
+    return isinstance(share, (int, float)) and share > 0
+
+
 def phi3(n: Numbers) -> ModelShape:
     """Phi 3 and 4: q, k, v in one matrix, gate and up in another."""
     hidden, width = n.whole("hidden_size"), n.whole("intermediate_size")
@@ -47,6 +52,7 @@ def phi(n: Numbers) -> ModelShape:
         mlp=plain_mlp(n, "fc1", "fc2", bias=True),
         norm="layer",
         norms=(hidden, hidden),
+        residual_dropout=_drops(n, "resid_pdrop"),
         parallel=True,
     )
     shape = model(n, (block,))
@@ -82,6 +88,7 @@ def gpt2(n: Numbers) -> ModelShape:
                 Linear(name="c_proj", inputs=width, outputs=hidden, bias=True),
             ),
         ),
+        residual_dropout=_drops(n, "resid_pdrop"),
         norm="layer",
         norms=(hidden,) * 4,
     )
@@ -177,6 +184,7 @@ def starcoder2(n: Numbers) -> ModelShape:
         count=n.whole("num_hidden_layers"),
         attention=separate_attention(n, bias=bias, output_bias=bias),
         mlp=plain_mlp(n, "c_fc", "c_proj", bias=bias),
+        residual_dropout=_drops(n, "residual_dropout"),
         norm="layer",
         norms=(hidden,) * 4,
     )

@@ -114,6 +114,8 @@ class Block:
     """Norms after attention and MLP, before each sum (Gemma 2 and 3)."""
     pre_norms: bool = True
     """Norms before attention and MLP."""
+    residual_dropout: bool = False
+    """The base model's own dropout before each sum (GPT-2)."""
     parallel: bool = False
     """Attention and MLP read the same norm and are summed together (Phi, Falcon)."""
 
