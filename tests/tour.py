@@ -7,6 +7,7 @@ and dark, at 100 % and 200 %.
 
     --steps N        optimiser steps (default 40); 0: as many as the demo
     --home DIR       keep everything there; a home with a finished run is not trained anew
+    --once           only light at 100 %
     --pages a,b      picture only these pages, in all four looks
     --readme DIR     also write the README's pictures there
 """
@@ -322,7 +323,7 @@ def _has_finished_run(home: Path) -> bool:
 
 def _tour(arguments: argparse.Namespace) -> None:
     first = not arguments.pages and not _has_finished_run(arguments.home)
-    for at, look in enumerate(LOOKS):
+    for at, look in enumerate(LOOKS[:1] if arguments.once else LOOKS):
         print(f"{look[0]}, {look[1] * 100} %", file=sys.stderr, flush=True)
         _child(arguments, look, *(["--walk"] if first and at == 0 else []))
     pictures = sorted(arguments.out.glob("*.png"))
@@ -343,6 +344,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--home", type=Path)
     parser.add_argument("--pages", default="")
+    parser.add_argument("--once", action="store_true", help="light at 100 %% alone")
     parser.add_argument("--readme", type=Path)
     parser.add_argument("--look", help=argparse.SUPPRESS)
     parser.add_argument("--walk", action="store_true", help=argparse.SUPPRESS)
