@@ -46,18 +46,19 @@ def show(request: Request) -> int:
         "curve": curve(read_events(run.events_file)),
         "log": str(run.log_file),
     }
-    text = pairs(
+    facts = pairs(
         (
             ("Run", run.run_id),
             ("Status", line.status),
             ("Model", line.model),
             ("Method", line.method),
             ("Step", f"{line.step} of {line.steps}"),
-            ("Result", result_text(document)),
             ("Error", line.error or ""),
             ("Folder", str(run.path)),
         )
     )
+    _, *results = result_text(document).splitlines()
+    text = "\n".join((facts, *results))
     request.console.answer(document, text)
     return 0
 

@@ -22,7 +22,7 @@ _PHASES = {
     "train": "Training",
     "evaluate": "Measuring held-out loss",
     "save": "Saving",
-    "done": "Done",
+    "done": "",  # the result follows at once
 }
 # Without a terminal a line now and then is enough: about this many a run.
 _LINES_A_RUN = 20
@@ -65,7 +65,7 @@ class Ticker:
 
     def _enter(self, phase: str) -> None:
         # training and measuring take turns; each is announced once
-        if phase not in self._entered:
+        if phase and phase not in self._entered:
             self._console.note(f"{phase} …")
         self._entered.add(phase)
         self._phase = phase
