@@ -17,7 +17,7 @@ from core.wire import to_json
 
 
 def read_plan(path: Path) -> Plan:
-    """Return the plan in a TOML file; relative data files count from its folder.
+    """Return the plan in a TOML file; relative paths in it count from its folder.
 
     Raises:
         PlanError: Not there, not TOML, a key nobody knows, a value of the wrong kind.
@@ -41,7 +41,12 @@ def read_plan(path: Path) -> Plan:
         ) from err
     plan = from_tree(tree, where=where)
     files = [_absolute(name, path.parent) for name in plan.data.files]
-    return with_value(plan, "data.files", tuple(files))
+    plan = with_value(plan, "data.files", tuple(files))
+    model = path.parent.absolute() / plan.model.id
+    # an id such as org/name is a path only where there is such a model
+    if plan.model.id and (model / "config.json").is_file():
+        return with_value(plan, "model.id", str(model))
+    return plan
 
 
 def _absolute(name: str, folder: Path) -> str:

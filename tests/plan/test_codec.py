@@ -94,6 +94,22 @@ def test_relative_files_count_from_the_plan(tmp_path: Path) -> None:
     ).data.files
 
 
+def test_a_model_beside_the_plan_is_found(tmp_path: Path) -> None:
+    """Where there is one; any other id stays what it is."""
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "models" / "mine" / "config.json").write_text("{}")
+    path = tmp_path / "plan.toml"
+    for wanted, found in (
+        ("models/mine", str(tmp_path / "models" / "mine")),
+        ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+        ("starter", "starter"),
+        ("", ""),
+    ):
+        path.write_text(f'[model]\nid = "{wanted}"\n')
+
+        assert found == read_plan(path).model.id
+
+
 def test_one_file_may_stand_alone(tmp_path: Path) -> None:
     """A single text is a list of one."""
     plan = from_tree({"data": {"files": "rows.jsonl"}})
