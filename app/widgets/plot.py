@@ -195,10 +195,9 @@ class Plot(QWidget):
         count = max(2, self.height() // theme.px(48))
         if self._log:
             marks = scale.log_ticks(heights, count)
-            return [(at, scale.tick_text(10**at, 10**at)) for at in marks]
+            return [(at, scale.tick_texts([10**at])[0]) for at in marks]
         marks = scale.nice_ticks(heights, count)
-        step = marks[1] - marks[0] if len(marks) > 1 else 1.0
-        return [(at, scale.tick_text(at, step)) for at in marks]
+        return list(zip(marks, scale.tick_texts(marks), strict=True))
 
     def _box(self, heights: Span) -> QRectF:
         metrics = QFontMetricsF(theme.font("caption"))
@@ -228,13 +227,10 @@ class Plot(QWidget):
         painter.drawLine(QLineF(box.bottomLeft(), box.bottomRight()))
         painter.setPen(theme.colour(tokens.muted))
         marks = scale.nice_ticks(view, max(2, int(box.width() // theme.px(90))))
-        step = marks[1] - marks[0] if len(marks) > 1 else 1.0
-        for at in marks:
+        for at, text in zip(marks, scale.tick_texts(marks), strict=True):
             x = box.left() + view.share(at) * box.width()
             room = QRectF(x - 60, box.bottom() + 5, 120, line_height)
-            painter.drawText(
-                room, int(Qt.AlignmentFlag.AlignHCenter), scale.tick_text(at, step)
-            )
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignHCenter), text)
         under = QRectF(box.left(), self.height() - line_height - 1, box.width(), 99)
         painter.drawText(under, int(Qt.AlignmentFlag.AlignHCenter), self._labels[0])
         painter.drawText(QPointF(0, line_height - 3), self._labels[1])

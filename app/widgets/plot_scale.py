@@ -63,17 +63,30 @@ def log_ticks(span: Span, count: int) -> list[float]:
     return [math.log10(value) for value in values if value > 0]
 
 
+def tick_texts(ticks: Sequence[float]) -> list[str]:
+    """Return `ticks` written alike, with as many digits as tell them apart."""
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else abs(ticks[0]) if ticks else 1.0
+    largest = max((abs(tick) for tick in ticks), default=0.0)
+    if largest and (largest < 2e-3 or largest >= 1e6):
+        return [_power_text(tick) for tick in ticks]
+    return [tick_text(tick, step) for tick in ticks]
+
+
 def tick_text(value: float, step: float) -> str:
     """Return `value` with as many digits as ticks `step` apart need."""
     if value == 0:
         return "0"
-    if abs(value) < 1e-3 or abs(value) >= 1e6:
-        mantissa, _, exponent = f"{value:.1e}".partition("e")
-        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
     decimals = max(0, -math.floor(math.log10(abs(step) or 1.0) + 1e-9))
     if step and abs(step / 10.0**-decimals - round(step / 10.0**-decimals)) > 1e-6:
         decimals += 1  # a step of 2.5 needs one digit more than one of 2
     return f"{value:,.{min(decimals, 6)}f}"
+
+
+def _power_text(value: float) -> str:
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{value:.2e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def as_numbers(values: Sequence[float]) -> Numbers:

@@ -579,17 +579,22 @@ def test_ticks_are_round_and_inside(low: float, width: float, count: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("value", "step", "text"),
+    ("ticks", "texts"),
     [
-        (0, 1, "0"), (2000, 500, "2,000"), (0.5, 0.25, "0.50"), (0.0002, 1e-4, "2e-4"),
-        (2.5, 0.5, "2.5"), (1e7, 1e6, "1e7"), (-3, 1, "-3"),
+        ([0, 500, 1000], ["0", "500", "1,000"]),
+        ([0.5, 0.75, 1.0], ["0.50", "0.75", "1.00"]),
+        ([0, 5e-4, 1e-3], ["0", "5e-4", "1e-3"]),
+        ([2.5, 3.0], ["2.5", "3.0"]),
+        ([1e7, 1.25e7], ["1e7", "1.25e7"]),
+        ([-3, -2], ["-3", "-2"]),
+        ([], []),
     ],
 )  # fmt: skip
-def test_ticks_are_written_short(value: float, step: float, text: str) -> None:
-    """As many digits as the distance between ticks needs."""
-    from app.widgets.plot_scale import tick_text
+def test_ticks_are_written_short(ticks: list[float], texts: list[str]) -> None:
+    """All ticks of an axis are written alike, with the digits that tell them apart."""
+    from app.widgets.plot_scale import tick_texts
 
-    assert text == tick_text(value, step)
+    assert texts == tick_texts(ticks)
 
 
 # -- commands ------------------------------------------------------------------
