@@ -149,7 +149,7 @@ def _runs_reader(places: Places) -> Callable[[], tuple[RunGlance, ...]]:
         if not reader:
             from app.run_glances import GlanceReader
 
-            reader.append(GlanceReader(places.runs).read)
+            reader.append(GlanceReader(places.runs, places.cache / "glances.json").read)
         return reader[0]()
 
     return read

@@ -22,8 +22,8 @@ _PHASE_WORDS: Final[dict[str, str]] = {
 class GlanceReader:
     """Reads glances; one thread at a time may use it."""
 
-    def __init__(self, runs: Path) -> None:
-        self._history = History(runs)
+    def __init__(self, runs: Path, cache_file: Path | None = None) -> None:
+        self._history = History(runs, cache_file)
 
     def read(self) -> tuple[RunGlance, ...]:
         """Return every run as a glance, newest first."""

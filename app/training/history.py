@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from app.training.series import RunCurves, RunTracker
+from app.training.summary_cache import Kept, Stamps, SummaryCache
 from core.errors import TunesmithError
 from core.places import Places
 from core.plan.plan import Plan
@@ -46,19 +47,25 @@ class History:
     """Reads summaries; one thread at a time may use it.
 
     It remembers how far each run's events were read, so that a refresh costs a look at
-    a few file times and whatever was written since.
+    a few file times and whatever was written since. With a `cache_file`, runs that
+    rest are not read again at the next start either.
     """
 
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, runs: Path, cache_file: Path | None = None) -> None:
         self._runs = runs
+        self._cache = SummaryCache(cache_file)
         self._known: dict[str, _Known] = {}
 
     def read(self) -> tuple[RunSummary, ...]:
         """Return a summary of every run, newest first."""
         folders = all_runs(self._runs)
         known = {run.run_id: self._known.get(run.run_id) for run in folders}
-        self._known = {run.run_id: known[run.run_id] or _Known(run) for run in folders}
-        return tuple(self._known[run.run_id].summary() for run in folders)
+        self._known = {
+            run.run_id: known[run.run_id] or _Known(run, self._cache) for run in folders
+        }
+        found = tuple(self._known[run.run_id].summary() for run in folders)
+        self._cache.write(frozenset(self._known))
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +102,12 @@ class TrashReader:
 class _Known:
     """One run, and how far it was read."""
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, cache: SummaryCache) -> None:
         self._run = run
+        self._cache = cache
         self._tail = EventTail(run.events_file)
         self._tracker = RunTracker()
-        self._stamps: tuple[object, ...] = ()
+        self._stamps: Stamps = ()
         self._plan: Plan | None = None
         self._problem = ""
         self._facts: dict[str, Any] = {}
@@ -112,15 +120,34 @@ class _Known:
         # A running one is looked at each time: its process may be gone without a word.
         if self._summary and stamps == self._stamps and not self._is_live():
             return self._summary
+        status = self._run.status().status
+        if self._summary is None and (
+            kept := self._cache.get(self._run.run_id, stamps)
+        ):
+            self._stamps = stamps
+            self._summary = self._made(status, kept)
+            return self._summary
         while block := self._tail.read():
             for event in block:
                 self._tracker.add(event)
-        status = self._run.status().status
         if self._summary and stamps == self._stamps and status == self._summary.status:
             return self._summary
         self._stamps = stamps
-        self._summary = self._made(status)
+        kept = self._digest(stamps)
+        if status not in {"running", "queued"}:
+            self._cache.put(self._run.run_id, kept)
+        self._summary = self._made(status, kept)
         return self._summary
+
+    def _digest(self, stamps: Stamps) -> Kept:
+        snapshot = self._tracker.snapshot()
+        return Kept(
+            stamps=stamps,
+            state=snapshot.state,
+            spark=spark(snapshot.curves),
+            seconds_per_step=snapshot.seconds_per_step,
+            trained_s=snapshot.trained_s,
+        )
 
     def _is_live(self) -> bool:
         return self._summary is not None and self._summary.status == "running"
@@ -133,16 +160,15 @@ class _Known:
             self._plan = Plan(name=self._run.run_id)
             self._problem = err.message
 
-    def _made(self, status: RunStatus) -> RunSummary:
-        snapshot = self._tracker.snapshot()
+    def _made(self, status: RunStatus, kept: Kept) -> RunSummary:
         return RunSummary(
             run_id=self._run.run_id,
             status=status,
             plan=self._plan or Plan(),
-            state=snapshot.state,
-            spark=spark(snapshot.curves),
-            seconds_per_step=snapshot.seconds_per_step,
-            trained_s=snapshot.trained_s,
+            state=kept.state,
+            spark=kept.spark,
+            seconds_per_step=kept.seconds_per_step,
+            trained_s=kept.trained_s,
             created=_number(self._facts.get("created")) or 0.0,
             predicted_memory=predicted_memory(self._facts),
             problem=self._problem,

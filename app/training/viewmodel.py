@@ -49,7 +49,7 @@ class RunsViewModel(QObject):
         super().__init__(parent)
         self._places = places
         self._navigator = navigator
-        self._history = History(places.runs)
+        self._history = History(places.runs, places.cache / "runs-page.json")
         self._summaries: tuple[RunSummary, ...] | None = None
         self._query = ""
         self._selected: tuple[str, ...] = ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -249,3 +251,55 @@ def test_models_and_methods_have_short_names() -> None:
 def test_a_silent_death_is_most_likely_want_of_memory() -> None:
     """The system's killer leaves no words."""
     assert "memory" in likely_cause(None)
+
+
+def test_runs_that_rest_are_read_once_in_two_starts(tmp_path: Path) -> None:
+    """The next start takes what was kept, and it is what reading would have given."""
+    runs, cache = tmp_path / "runs", tmp_path / "cache.json"
+    run = made.done_run(runs)
+    made.failed_run(runs)
+    first = History(runs, cache).read()
+    size, stamp = run.events_file.stat().st_size, run.events_file.stat().st_mtime_ns
+    run.events_file.write_bytes(b"\n" * size)  # nothing left to be read in there
+    os.utime(run.events_file, ns=(stamp, stamp))
+
+    again = History(runs, cache).read()
+
+    told = present_runs(first, query="", selected=(), now=made.START)
+    retold = present_runs(again, query="", selected=(), now=made.START)
+    assert told == retold
+    assert [replace(one.state, sample=None) for one in first] == [
+        one.state for one in again
+    ]
+
+
+def test_a_run_that_went_on_is_read_again(tmp_path: Path) -> None:
+    """What is kept of a run counts only while its files are as they were."""
+    runs, cache = tmp_path / "runs", tmp_path / "cache.json"
+    run = made.make_run(runs, made.training_events(upto=12), status="paused")
+    History(runs, cache).read()
+
+    made.write_events(run, made.training_events(upto=20, first=13))
+
+    assert 20 == History(runs, cache).read()[0].state.step
+
+
+def test_a_damaged_cache_costs_time_alone(tmp_path: Path) -> None:
+    """It is read anew from the folders, whatever stands in the file."""
+    runs, cache = tmp_path / "runs", tmp_path / "cache.json"
+    made.done_run(runs)
+    expected = History(runs).read()
+
+    for damage in (b"", b"\xff\x00", b"[]", b'{"version": 1, "runs": {"x": {}}}'):
+        cache.write_bytes(damage)
+        assert expected == History(runs, cache).read()
+
+
+def test_a_live_run_is_not_kept(tmp_path: Path) -> None:
+    """It changes by the second."""
+    runs, cache = tmp_path / "runs", tmp_path / "cache.json"
+    made.live_run(runs)
+
+    History(runs, cache).read()
+
+    assert not cache.exists()
