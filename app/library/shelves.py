@@ -152,7 +152,7 @@ class _CardDelegate(QStyledItemDelegate):
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         del option, index
-        return QSize(theme.px(280), theme.px(148))
+        return QSize(theme.px(280), theme.px(154))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: _Index
