@@ -77,7 +77,8 @@ def new_run(
     """Return a queued run of `plan`, ready for `core.launch.start_run`.
 
     Args:
-        plan: What to do. Its files may be relative to the current folder.
+        plan: What to do. Its files may be relative to the current folder; without a
+            name it is called after its data and model.
         places: Where the run is made.
         force: Start although the estimate says that it will not fit.
         budget: The device to judge by; this machine's own if none.
@@ -101,6 +102,7 @@ def new_run(
     count_accepted_rows(plan.data)
     written = predicted.disk.adapter * 2 + predicted.disk.checkpoints
     durable.need_room(places.runs, written + _RUN_FILES_BYTES, what="This run")
+    plan = _named(plan, facts)
     return create_run(places.make().runs, plan, _facts(plan, facts, predicted, budget))
 
 
@@ -166,6 +168,14 @@ def _settled(plan: Plan) -> Plan:
     if plan.model.id and folder.is_dir() and plan.model.id != "starter":
         return with_value(plan, "model.id", str(folder.absolute()))
     return plan
+
+
+def _named(plan: Plan, facts: ModelFacts) -> Plan:
+    """Return `plan` under a name that tells its run and its adapter from others."""
+    if plan.name.strip():
+        return plan
+    learnt = Path(plan.data.files[0]).stem
+    return with_value(plan, "name", f"{learnt} on {facts.name}")
 
 
 def _require_sound(found: tuple[Problem, ...]) -> None:

@@ -184,7 +184,7 @@ def test_a_new_run_keeps_what_was_known(
     run = new_run(near, places)
     facts = run.facts()
 
-    assert plan == run.plan()
+    assert with_value(plan, "name", "rows on tiny") == run.plan()
     assert str(folder / "tiny") == facts["model_path"]
     assert durable.files_sha256([folder / "rows.jsonl"]) == facts["data_sha256"]
     assert facts["predicted"]["process"] > 0
