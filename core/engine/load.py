@@ -14,6 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from core.engine.device import Compute
 from core.errors import ModelError, RequestError
@@ -147,6 +148,7 @@ def add_adapter(
         use_rslora=method.use_rslora,
         init_lora_weights="gaussian" if method.init == "gaussian" else True,
         bias="none",
+        fan_in_fan_out=stores_transposed(model),
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(seed)
@@ -160,6 +162,11 @@ def add_adapter(
         ) from err
     adapted.peft_config["default"].base_model_name_or_path = base_name
     return cast("PeftModel", adapted)
+
+
+def stores_transposed(model: nn.Module) -> bool:
+    """Return whether the layers keep their weights as (inputs, outputs), as GPT-2's."""
+    return any(isinstance(module, Conv1D) for module in model.modules())
 
 
 def skip_needless_casts(model: nn.Module) -> None:

@@ -29,7 +29,7 @@ _UNDERSTOOD = {
 # Keys that tell a loader nothing it may act on, whatever they hold.
 _HARMLESS = {
     "peft_version", "revision", "inference_mode", "init_lora_weights",
-    "megatron_core", "qalora_group_size", "ensure_weight_tying",
+    "megatron_core", "qalora_group_size", "ensure_weight_tying", "fan_in_fan_out",
 }  # fmt: skip
 
 
