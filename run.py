@@ -32,7 +32,7 @@ def fitting_python():
 
 
 def starts(path):
-    # type: (str) -> bool
+    # type: (str) -> bool  # pyright: ignore[reportTypeCommentUsage]
     """Return whether the program runs at all: some are shims with nothing behind."""
     with open(os.devnull, "w") as nothing:
         try:
