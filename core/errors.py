@@ -90,3 +90,24 @@ class Interrupted(TunesmithError):
     """Someone stopped it; what was done is saved. Exit status 130."""
 
     exit_status = 130
+
+
+_BY_BRANCH: dict[str, type[TunesmithError]] = {
+    "dataset": DatasetError,
+    "model": ModelError,
+    "library": LibraryError,
+    "plan": RequestError,
+}
+
+
+def error_of(
+    code: str,
+    message: str,
+    *,
+    hint: str = "",
+    where: Where | None = None,
+    default: type[TunesmithError] = WorkFailed,
+) -> TunesmithError:
+    """Return the error that another process told, in the branch its code names."""
+    kind = _BY_BRANCH.get(code.partition(".")[0], default)
+    return kind(code, message, hint=hint, where=where)

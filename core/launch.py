@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from core.errors import (
-    DatasetError,
-    LibraryError,
-    ModelError,
     RequestError,
     TunesmithError,
     Where,
     WorkFailed,
+    error_of,
 )
 from core.runs.folder import RunFolder
 from core.wire import to_json
@@ -242,15 +240,10 @@ def _event(line: str) -> TaskEvent | None:
 
 def _told(event: TaskEvent) -> TunesmithError:
     code = str(event.get("code", "worker.error"))
-    kinds: dict[str, type[TunesmithError]] = {
-        "dataset": DatasetError,
-        "model": ModelError,
-        "library": LibraryError,
-    }
     default = RequestError if event.get("status") == 2 else WorkFailed
-    kind = kinds.get(code.partition(".")[0], default)
     message, hint = str(event.get("message", "")), str(event.get("hint", ""))
-    return kind(code, message, hint=hint, where=_where(event.get("where")))
+    where = _where(event.get("where"))
+    return error_of(code, message, hint=hint, where=where, default=default)
 
 
 def _where(found: Any) -> Where | None:

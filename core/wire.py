@@ -75,7 +75,7 @@ class _Kind:
     words: frozenset[Any] | None = None
 
     def holds(self, value: Any) -> bool:
-        kind: type[Any] = type(value)  # exact: True is no number here
+        kind = cast("type[Any]", type(value))  # exact: True is no number here
         if kind not in self.types:
             return False
         if kind is float and not math.isfinite(value):

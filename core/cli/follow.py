@@ -7,14 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from core import durable
-from core.errors import (
-    DatasetError,
-    DiskFull,
-    ModelError,
-    RequestError,
-    TunesmithError,
-    WorkFailed,
-)
+from core.errors import DiskFull, TunesmithError, WorkFailed, error_of
 from core.places import Places
 from core.runs.events import Failed, RunEvent
 from core.runs.folder import RunFolder
@@ -156,15 +149,8 @@ def _told(run: RunFolder, failure: Failed | None) -> TunesmithError:
             f"The run failed. {last_words(run)}".strip(),
             hint=f"Its log is {run.log_file}.",
         )
-    branch = failure.code.partition(".")[0]
-    kinds: dict[str, type[TunesmithError]] = {
-        "dataset": DatasetError,
-        "model": ModelError,
-        "plan": RequestError,
-    }
-    kind = kinds.get(branch, WorkFailed)
     hint = f"{failure.hint} Its log is {run.log_file}.".strip()
-    return kind(failure.code, failure.message, hint=hint)
+    return error_of(failure.code, failure.message, hint=hint)
 
 
 def _is_over(run: RunFolder, process: Process | None) -> bool:

@@ -19,7 +19,7 @@ from core.chat.events import (
     decode_event,
     encode_order,
 )
-from core.errors import LibraryError, WorkFailed
+from core.errors import LibraryError, WorkFailed, error_of
 from core.launch import JsonLines
 from core.library import shelf
 from core.library.inspect import require_usable
@@ -88,7 +88,8 @@ class Choir:
         """Load the base and return what it took.
 
         Raises:
-            WorkFailed: It cannot be loaded, or the child died.
+            ModelError: It cannot be loaded.
+            WorkFailed: There was no room for it, or the child died.
         """
         self._child.send(
             encode_order(Load(model_path=str(model_path), quantized=quantized))
@@ -104,6 +105,7 @@ class Choir:
         """Return the answer of each voice, in order.
 
         Raises:
+            LibraryError: An adapter cannot be used.
             WorkFailed: An answer failed, or the child died.
         """
         self._request += 1
@@ -129,7 +131,7 @@ class Choir:
                 continue
             self._tell(event)
             if isinstance(event, ChatFailed):
-                raise WorkFailed(event.code, event.message, hint=event.hint)
+                raise error_of(event.code, event.message, hint=event.hint)
             yield event
 
     def _died(self) -> WorkFailed:

@@ -14,9 +14,16 @@ from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
+from core.engine.load import stores_transposed
 from core.errors import LibraryError
-from core.library.adapter_config import AdapterConfig, read_adapter_config
+from core.library.adapter_config import (
+    CONFIG_NAME,
+    AdapterConfig,
+    read_adapter_config,
+)
+from core.library.inspect import require_unchanged
 from core.library.weights import (
     WEIGHTS_NAME,
     TensorEntry,
@@ -45,14 +52,14 @@ class CheckedAdapter:
 
 def linear_sizes(model: nn.Module) -> Sizes:
     """Return the linear layers of a plain base, quantised or not."""
-    return {
-        name: (
-            int(cast("Any", module).in_features),
-            int(cast("Any", module).out_features),
-        )
-        for name, module in model.named_modules()
-        if hasattr(module, "in_features") and hasattr(module, "out_features")
-    }
+    found: dict[str, tuple[int, int]] = {}
+    for name, module in model.named_modules():
+        layer = cast("Any", module)
+        if isinstance(module, Conv1D):
+            found[name] = (int(layer.nx), int(layer.nf))
+        elif hasattr(module, "in_features") and hasattr(module, "out_features"):
+            found[name] = (int(layer.in_features), int(layer.out_features))
+    return found
 
 
 def checked(folder: Path, sizes: Sizes) -> CheckedAdapter:
@@ -61,6 +68,7 @@ def checked(folder: Path, sizes: Sizes) -> CheckedAdapter:
     Raises:
         LibraryError: Why it must not be loaded.
     """
+    require_unchanged(folder, CONFIG_NAME, WEIGHTS_NAME)
     config = read_adapter_config(folder)
     entries = read_header(folder / WEIGHTS_NAME)
     require_lora(folder / WEIGHTS_NAME, entries)
@@ -144,6 +152,7 @@ def attach(model: nn.Module, adapter: CheckedAdapter, *, name: str) -> PeftModel
         LibraryError: Tensors are missing or left over.
     """
     config = _lora_config(adapter.config)
+    config.fan_in_fan_out = stores_transposed(model)
     if isinstance(model, PeftModel):
         model.add_adapter(name, config)
         adapted = model

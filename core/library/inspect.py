@@ -5,7 +5,7 @@ from pathlib import Path
 from core import durable
 from core.errors import LibraryError
 from core.library.adapter_config import AdapterConfig, read_adapter_config
-from core.library.facts import FACTS_NAME, AdapterFacts, adapter_files, read_facts
+from core.library.facts import FACTS_NAME, adapter_files, read_facts
 from core.library.record import AdapterRecord
 from core.library.weights import (
     WEIGHTS_NAME,
@@ -73,13 +73,24 @@ def require_whole(folder: Path) -> None:
         LibraryError: The first thing that is wrong.
     """
     require_usable(folder)
-    _unchanged(folder, read_facts(folder))
+    require_unchanged(folder)
     weights = folder / WEIGHTS_NAME
     require_finite(weights, read_header(weights))
 
 
-def _unchanged(folder: Path, facts: AdapterFacts) -> None:
-    for name, expected in (facts.files or {}).items():
+def require_unchanged(folder: Path, *names: str) -> None:
+    """Return if files are as they were when the adapter was made.
+
+    Args:
+        folder: The adapter's. One without recorded hashes is believed.
+        names: The files to read; none for all of them.
+
+    Raises:
+        LibraryError: One is missing or has other content.
+    """
+    for name, expected in (read_facts(folder).files or {}).items():
+        if names and name not in names:
+            continue
         path = folder / name
         if Path(name).name != name or not path.is_file():
             reason = f"{name[:80]} is missing"

@@ -9,7 +9,7 @@ import pytest
 
 from core.chat.events import Voice
 from core.cli.voices import Choir, voice_named
-from core.errors import LibraryError, WorkFailed
+from core.errors import LibraryError, ModelError
 from core.library import shelf
 from core.library.facts import AdapterFacts
 from core.places import Places
@@ -73,7 +73,7 @@ def test_a_talk_keeps_its_thread(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_model_that_cannot_be_loaded_is_told(tmp_path: Path) -> None:
     """In words, and the child is gone."""
-    with Choir(tell=lambda event: None) as choir, pytest.raises(WorkFailed) as caught:
+    with Choir(tell=lambda event: None) as choir, pytest.raises(ModelError) as caught:
         choir.load(tmp_path)
 
     assert caught.value.hint

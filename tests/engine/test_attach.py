@@ -16,6 +16,7 @@ from core.chat.events import Sampling, Voice
 from core.engine.device import Compute
 from core.engine.speaker import Speaker
 from core.errors import LibraryError, RequestError
+from core.library.facts import AdapterFacts, write_facts
 from tests.fakes.tiny_model import make_tiny_model
 
 CPU = Compute(device=torch.device("cpu"), dtype_name="fp32")
@@ -268,3 +269,21 @@ def test_an_adapter_of_another_base_is_refused(
         speaker.prepare(voice_of(adapter))
 
     assert "library.wrong_base" == caught.value.code
+
+
+def test_one_flipped_bit_is_refused(tiny: Path, adapter: Path, tmp_path: Path) -> None:
+    """An adapter whose hashes were recorded is used as it was made, or not at all."""
+    folder = tmp_path / "flipped"
+    shutil.copytree(adapter, folder)
+    write_facts(folder, AdapterFacts(name="flipped"))
+    speaker = Speaker(tiny, compute=CPU, quantized=False)
+    speaker.prepare(voice_of(folder))
+    weights = folder / "adapter_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+
+    fresh = Speaker(tiny, compute=CPU, quantized=False)
+    with pytest.raises(LibraryError, match="not as it was") as caught:
+        fresh.prepare(voice_of(folder))
+    assert "library.changed" == caught.value.code
