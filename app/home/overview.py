@@ -152,15 +152,16 @@ class Overview(QWidget):
     def _adapter(self, card: AdapterCard) -> QWidget:
         tip = f"{card.name}, trained on {card.base}. Open it in the library."
         box = ChoiceCard(name=f"Adapter {card.name}: {card.gain}", tip=tip)
-        box.body.addWidget(ElidedLabel(card.name, "strong"))
-        box.body.addWidget(ElidedLabel(f"{card.base}  ·  {card.when}", "caption"))
-        gain = Badge(card.gain, card.tone, tip=card.problem or card.gain)
+        gain = Badge(card.gain, card.tone, tip=card.gain_tip)
         talk = GhostButton(
             "Chat", tip=f"Ask {card.name} and its base the same thing", compact=True
         )
         talk.setAccessibleName(f"Chat with {card.name}")
         talk.clicked.connect(self._going("chat", card.adapter_id))
-        box.body.addLayout(row(gain, STRETCH, talk))
+        name = ElidedLabel(card.name, "strong")
+        box.body.addLayout(row(grow(name), talk))
+        box.body.addWidget(ElidedLabel(f"{card.base}  ·  {card.when}", "caption"))
+        box.body.addLayout(row(gain, STRETCH))
         box.picked.connect(self._going("library", card.adapter_id))
         return box
 
@@ -182,7 +183,7 @@ class _RunRow(QWidget):
         super().__init__()
         self._name = ElidedLabel(card.name, "strong")
         self._badge = Badge()
-        self._detail = Text("", "muted")
+        self._detail = ElidedLabel("", "muted")
         self._spark = Sparkline(name=f"Loss of {card.name}")
         self._bar = ThinBar()
         button = SecondaryButton("Open", tip=f"Watch {card.name}")

@@ -76,6 +76,7 @@ class AdapterCard:
     base: str
     gain: str
     """What the training changed, in words."""
+    gain_tip: str
     tone: Tone
     when: str
     problem: str = ""
@@ -236,6 +237,7 @@ def _adapter_card(record: AdapterRecord, now: float) -> AdapterCard:
         name=record.name,
         base=base_name(record.base_model),
         gain=gain,
+        gain_tip=record.problem or _gain_tip(record),
         tone=tone,
         when=when_text(record.created, now),
         problem=record.problem,
@@ -247,11 +249,20 @@ def _gain(record: AdapterRecord) -> tuple[str, Tone]:
     if not record.ok:
         return "Damaged", "bad"
     if before is None or after is None or before <= 0:
-        return "Held-out loss not measured", "neutral"
+        return "Loss not measured", "neutral"
     change = (after - before) / before
     sign = "−" if change < 0 else "+"
-    words = f"Held-out loss {before:.2f} → {after:.2f}, {sign}{abs(change):.0%}"
+    words = f"Loss {before:.2f} → {after:.2f}, {sign}{abs(change):.0%}"
     return words, "good" if change < -0.005 else "warn"
+
+
+def _gain_tip(record: AdapterRecord) -> str:
+    if record.eval_loss_before is None or record.eval_loss is None:
+        return "No rows were held out, so nobody knows whether it got better."
+    return (
+        f"Held-out loss, in nats per token: {record.eval_loss_before:.3f} before the"
+        f" training, {record.eval_loss:.3f} after. Lower is better."
+    )
 
 
 def base_name(base_model: str) -> str:

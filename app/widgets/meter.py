@@ -21,7 +21,7 @@ class Meter(QWidget):
         self._words = ""
         self._fraction = 0.0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMinimumWidth(160)
+        self.setMinimumWidth(120)
         self.setAccessibleName(name)
 
     def show_value(
@@ -45,13 +45,17 @@ class Meter(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         line = QRectF(0, 0, self.width(), theme.px(20))
-        painter.setFont(theme.font("body", weight=500))
-        painter.setPen(theme.colour(tokens.text))
         middle = Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(line, int(middle), self._name)
         painter.setFont(theme.font("body"))
         painter.setPen(theme.colour(tokens.muted))
         painter.drawText(line, int(middle | Qt.AlignmentFlag.AlignRight), self._words)
+        room = line.width() - painter.fontMetrics().horizontalAdvance(self._words) - 12
+        painter.setFont(theme.font("body", weight=500))
+        painter.setPen(theme.colour(tokens.text))
+        name = painter.fontMetrics().elidedText(
+            self._name, Qt.TextElideMode.ElideRight, max(0, int(room))
+        )
+        painter.drawText(line, int(middle), name)
         bar = QRectF(0, line.bottom() + 6, self.width(), 6)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.colour(tokens.pressed))

@@ -7,14 +7,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PySide6.QtCore import QEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.session import Session
+from app.widgets.line_chart import LineChart
 from core.places import Places
 from core.runs.folder import RunFolder, all_runs
 from core.runs.tail import read_events
@@ -46,6 +47,12 @@ def environment(home: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "HF_HUB_OFFLINE": "1",
     }
+
+
+def longest_curve(page: QWidget) -> int:
+    charts = cast("list[LineChart]", page.findChildren(LineChart))
+    curves = [len(curve.xs) for chart in charts for curve in chart.plot.curves]
+    return max(curves, default=0)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +105,7 @@ def test_a_killed_window_leaves_the_training_to_be_found(
     run = RunFolder(home / "runs" / window.stdout.readline().strip())
     qtbot.waitUntil(lambda: run.status().step >= 2, timeout=300_000)
     window.send_signal(signal.SIGKILL)
-    window.wait()
+    window.communicate()
     killed_at = run.status().step
     qtbot.waitUntil(lambda: run.status().step > killed_at, timeout=120_000)
 
@@ -115,7 +122,7 @@ def test_a_killed_window_leaves_the_training_to_be_found(
         lambda: bool(seen) and seen[-1][0].status == "running", timeout=60_000
     )
     assert run.run_id == seen[-1][0].run_id
-    assert page is not None
+    qtbot.waitUntil(lambda: longest_curve(page) >= killed_at, timeout=30_000)
     run.order("discard")
     qtbot.waitUntil(lambda: run.status().status == "stopped", timeout=120_000)
     steps = [e.step for e in read_events(run.events_file) if hasattr(e, "loss")]

@@ -110,7 +110,8 @@ def test_an_adapter_says_what_the_training_changed() -> None:
     cards = present(state(adapters=(older, adapter()))).adapters
 
     assert ["a1", "a0"] == [card.adapter_id for card in cards]
-    assert "Held-out loss 4.00 → 2.00, −50%" == cards[0].gain
+    assert "Loss 4.00 → 2.00, −50%" == cards[0].gain
+    assert "4.000 before the training, 2.000 after" in cards[0].gain_tip
     assert ("good", "warn") == (cards[0].tone, cards[1].tone)
     assert "SmolLM2-135M-Instruct" == cards[0].base
 
@@ -118,8 +119,8 @@ def test_an_adapter_says_what_the_training_changed() -> None:
 @pytest.mark.parametrize(
     ("changes", "gain", "tone"),
     [
-        ({"eval_loss": None}, "Held-out loss not measured", "neutral"),
-        ({"eval_loss_before": 0.0}, "Held-out loss not measured", "neutral"),
+        ({"eval_loss": None}, "Loss not measured", "neutral"),
+        ({"eval_loss_before": 0.0}, "Loss not measured", "neutral"),
         ({"ok": False, "problem": "torn"}, "Damaged", "bad"),
     ],
 )
