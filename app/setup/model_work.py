@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from PySide6.QtCore import QElapsedTimer, QObject, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
 from app.qtwork.background import Background
 from app.qtwork.process import TaskRunner
@@ -22,6 +22,7 @@ from core.models.shape import ModelShape
 from core.plan.fields import with_value
 from core.plan.plan import MethodKind, Plan
 
+_SLICE_MS: Final = 6  # well under a frame, so that painting goes on between
 Prices = Mapping[MethodKind, MemoryEstimate]
 
 
@@ -32,6 +33,16 @@ class Resolved:
     facts: ModelFacts
     shape: ModelShape | None
     failure: Failure | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Pricing:
+    """A list of models being priced: what is left and what is known."""
+
+    left: list[ModelFacts]
+    plan: Plan
+    budget: DeviceBudget
+    prices: dict[str, Prices] = field(default_factory=dict[str, Prices])
 
 
 class ModelWork(QObject):
@@ -56,7 +67,9 @@ class ModelWork(QObject):
         self._had: float | None = None  # what an earlier download had fetched already
         self._priced_for: tuple[object, ...] = ()
         self._listing = self._asker(self._on_listed, self._on_list_failed)
-        self._pricing = self._asker(self._on_priced, self._on_unpriced)
+        self._pricing: Pricing | None = None
+        self._idle = QTimer(self)
+        self._idle.timeout.connect(self._price_some)
         self._resolving = self._asker(self._on_resolved, self._on_resolve_failed)
         self._adding = self._asker(self._on_added, self._on_failed)
         self._fetch_environment = self._asker(
@@ -113,7 +126,11 @@ class ModelWork(QObject):
         self._resolving.ask(lambda: self._look_up(wanted, known))
 
     def price(self, plan: Plan, budget: DeviceBudget | None) -> None:
-        """Price every listed model by `plan` on `budget`, off the main thread."""
+        """Price every listed model by `plan` on `budget`, a few at each idle moment.
+
+        Not in a thread: seventy estimates are pure Python, and a thread that computes
+        would hold up every paint of this one for the interpreter's lock.
+        """
         listed = (*(self.state.listed or ()), *self.state.found)
         if budget is None or not listed:
             return
@@ -122,7 +139,21 @@ class ModelWork(QObject):
         if asked == self._priced_for:
             return
         self._priced_for = asked
-        self._pricing.ask(lambda: self._prices(listed, plan, budget))
+        self._pricing = Pricing(left=list(listed), plan=plan, budget=budget)
+        self._idle.start(0)
+
+    @Slot()
+    def _price_some(self) -> None:
+        job, since = self._pricing, QElapsedTimer()
+        since.start()
+        while job is not None and job.left and since.elapsed() < _SLICE_MS:
+            model = job.left.pop()
+            job.prices[model.id] = self._price_of(model, job.plan, job.budget)
+        if job is None or not job.left:
+            self._idle.stop()
+            self._pricing = None
+            if job is not None:
+                self._set(fits=job.prices)
 
     def make_ready(self) -> None:
         """Unpack the starter or download the chosen model."""
@@ -172,6 +203,7 @@ class ModelWork(QObject):
 
     def shut_down(self) -> None:
         """End every child that runs."""
+        self._idle.stop()
         self._fetching.shut_down()
         self._searching.shut_down()
 
@@ -184,11 +216,6 @@ class ModelWork(QObject):
         except TunesmithError as err:
             return Resolved(facts=facts, shape=None, failure=Failure.of(err))
         return Resolved(facts=facts, shape=shape)
-
-    def _prices(
-        self, models: tuple[ModelFacts, ...], plan: Plan, budget: DeviceBudget
-    ) -> dict[str, Prices]:
-        return {model.id: self._price_of(model, plan, budget) for model in models}
 
     def _price_of(self, model: ModelFacts, plan: Plan, budget: DeviceBudget) -> Prices:
         if model.problem:
@@ -218,14 +245,6 @@ class ModelWork(QObject):
     @Slot(object)
     def _on_list_failed(self, err: TunesmithError) -> None:
         self._set(listed=self.state.listed or (), failure=Failure.of(err))
-
-    @Slot(object)
-    def _on_priced(self, prices: dict[str, Prices]) -> None:
-        self._set(fits=prices)
-
-    @Slot(object)
-    def _on_unpriced(self, err: TunesmithError) -> None:
-        self._set(failure=Failure.of(err))
 
     @Slot(object)
     def _on_resolved(self, found: Resolved) -> None:

@@ -96,6 +96,7 @@ class MethodStep(PageBody):
         )
         self.form: SettingsForm | None = None
         self._is_open = False
+        self._has_form = False
         self._idle = QTimer(self)
         self._idle.timeout.connect(self._prepare_form)
         self.all.toggled.connect(self._on_opened)
@@ -125,11 +126,14 @@ class MethodStep(PageBody):
         self.preset_text.setText(view.preset_text)
         self.preset_text.setVisible(bool(view.preset_text))
         if self._is_open:
-            self._made_form().render_view(view.settings)
+            self._fill_form(view)
 
     def open_settings(self) -> None:
-        """Unfold all settings."""
+        """Unfold all settings, every control made: one of them is to be shown."""
+        self._has_form = True
         self.all.set_open(True)
+        if self._shown is not None:
+            self._fill_form(self._shown)
 
     def _method(self, card: MethodCard) -> MethodChoice:
         if card.kind not in self.methods:
@@ -156,7 +160,7 @@ class MethodStep(PageBody):
     def showEvent(self, event: QShowEvent) -> None:
         """Make the form's controls one by one while there is nothing to do."""
         super().showEvent(event)
-        if self.form is None:
+        if not self._has_form:
             self._idle.start(0)
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -165,8 +169,22 @@ class MethodStep(PageBody):
         self._idle.stop()
 
     def _prepare_form(self) -> None:
-        if self._shown is None or not self._made_form().build_one(self._shown.settings):
-            self._idle.stop()
+        if self._shown is not None and self._made_form().build_one(
+            self._shown.settings
+        ):
+            return
+        self._idle.stop()
+        if self._shown is not None:
+            self._has_form = True
+            if self._is_open:
+                self._fill_form(self._shown)
+
+    def _fill_form(self, view: MethodView) -> None:
+        """Show the settings once every control is there; until then they are made."""
+        if self._has_form:
+            self._made_form().render_view(view.settings)
+        elif self.isVisible():
+            self._idle.start(0)
 
     def _made_form(self) -> SettingsForm:
         if self.form is None:
@@ -179,7 +197,6 @@ class MethodStep(PageBody):
         return self.form
 
     def _on_opened(self, is_open: bool) -> None:  # noqa: FBT001 - Qt's signal
-        self._idle.stop()
         self._is_open = is_open
         if is_open and self._shown is not None:
-            self._made_form().render_view(self._shown.settings)
+            self._fill_form(self._shown)
