@@ -75,7 +75,7 @@ _INSTALL: Final[dict[Manager, tuple[tuple[str, ...], ...]]] = {
         ("apt-get", "install", "-y", "--no-install-recommends"),
     ),
     "dnf": (("dnf", "install", "-y"),),
-    "pacman": (("pacman", "-Sy", "--needed", "--noconfirm"),),
+    "pacman": (("pacman", "-S", "--needed", "--noconfirm"),),
     "zypper": (("zypper", "--non-interactive", "install"),),
 }
 
