@@ -256,10 +256,6 @@ class ChatViewModel(QObject):
         busy = self._ports.busy()
         self._ports.navigator.open("runs", busy.run_id if busy else None)
 
-    def open_page(self, key: str) -> None:
-        """Go to another page."""
-        self._ports.navigator.open(key)
-
     def shut_down(self) -> None:
         """End the child and its thread: for closing the window."""
         self._timer.stop()

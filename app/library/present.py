@@ -39,14 +39,6 @@ class Filters:
     only_damaged: bool = False
     sort: Sort = "newest"
 
-    @property
-    def are_set(self) -> bool:
-        """Whether anything is hidden."""
-        return bool(
-            self.query or self.base or self.tag or self.only_starred
-            or self.only_damaged
-        )  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterRow:

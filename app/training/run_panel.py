@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-from PySide6.QtCore import QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QRectF, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices, QPainter, QPaintEvent
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
+from app import theme
+from app.theme import Tone
 from app.training.charts import RunCharts
 from app.training.present import FailureView, RunView
 from app.training.run_viewmodel import RunViewModel
 from app.training.samples import SamplesView
 from app.training.steering import RunButtons
-from app.widgets.badge import Badge
+from app.widgets.badge import Badge, Shape, paint_shape
 from app.widgets.buttons import GhostButton
 from app.widgets.card import Card
 from app.widgets.layout import STRETCH, FlowLayout, boxed, column, grow, row
@@ -49,6 +52,7 @@ class RunPanel(QWidget):
         self.problem = Notice(closable=True)
         self.warnings = Notice(closable=True)
         self.headline = Text("", "heading", wrap=True)
+        self.mark = _ToneMark()
         self.progress = ProgressRow("Progress", can_cancel=False)
         self._figures = [(Text("", "caption"), Text("", "figure")) for _ in range(6)]
         self.charts = RunCharts()
@@ -91,7 +95,10 @@ class RunPanel(QWidget):
 
     def _summary_card(self) -> Card:
         card = Card()
-        card.add(self.headline)
+        line = row(spacing=12)
+        line.addWidget(self.mark, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(self.headline, 1)
+        card.body.addLayout(line)
         card.add(self.progress)
         figures = FlowLayout(spacing=28)
         for label, value in self._figures:
@@ -130,6 +137,7 @@ class RunPanel(QWidget):
         self.badge.show_text(look.text, look.tone, shape=look.shape, tip=look.tip)
         self.buttons.render_view(view)
         self.headline.setText(view.headline)
+        self.mark.show_tone(view.headline_tone)
         self.progress.setVisible(view.is_live)
         self.progress.show_progress(
             view.activity, fraction=view.progress, detail=view.progress_text
@@ -220,6 +228,37 @@ class RunPanel(QWidget):
         folder: Path | None = self._model.folder
         if folder is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+class _ToneMark(QWidget):
+    """How glad to be of the headline, as a shape in a colour."""
+
+    _SHAPES: Final[dict[Tone, Shape]] = {
+        "good": "check", "warn": "triangle", "bad": "cross",
+    }  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tone: Tone = "neutral"
+        self.setFixedSize(theme.px(20), theme.px(24))
+        self.hide()
+
+    def show_tone(self, tone: Tone) -> None:
+        """Show `tone`; what is neither good nor bad has no mark."""
+        self._tone = tone
+        self.setVisible(tone in self._SHAPES)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the shape in the theme's colours of now."""
+        del event
+        size = theme.px(14)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(1, (self.height() - size) / 2, size, size)
+        mark = theme.current().tone(self._tone).mark
+        paint_shape(painter, self._SHAPES.get(self._tone, "none"), box, mark)
+        painter.end()
 
 
 def _opening(model: RunViewModel, plan: Plan) -> Callable[[], None]:
