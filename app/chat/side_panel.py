@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QSignalBlocker, QTimer, Slot
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Slot
 from PySide6.QtWidgets import QCheckBox, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app import theme
@@ -15,7 +15,7 @@ from app.widgets.badge import Badge
 from app.widgets.buttons import SecondaryButton
 from app.widgets.card import Card
 from app.widgets.expander import Expander
-from app.widgets.fields import Choice, LabeledSlider, NumberField
+from app.widgets.fields import Choice, LabeledSlider, NumberField, keep_narrow
 from app.widgets.layout import STRETCH, boxed, clear, column, row
 from app.widgets.page import PageBody
 from app.widgets.text import Text, plain_tip
@@ -23,6 +23,7 @@ from core.chat.events import Sampling
 
 _SCALES = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2)
 _DEFAULT = Sampling()
+_NAME_WIDTH = 220
 
 
 class SidePanel(PageBody):
@@ -53,6 +54,7 @@ class SidePanel(PageBody):
         self.unload.clicked.connect(self._model.unload)
         self.base = Choice(name="Base model", tip="The model that answers.")
         self.base.picked.connect(self._model.pick_base)
+        keep_narrow(self.base, letters=16)
         self.with_base = QCheckBox("The base answers too")
         self.with_base.setToolTip(
             plain_tip("Adds a column with the base's own answers, to compare with.")
@@ -202,10 +204,16 @@ class SidePanel(PageBody):
             self._adapters.addWidget(self._made(choice))
 
     def _made(self, choice: AdapterChoice) -> QWidget:
-        box = QCheckBox(choice.name.replace("&", "&&"))
+        box = QCheckBox()
+        room = theme.px(_NAME_WIDTH)
+        name = box.fontMetrics().elidedText(
+            choice.name, Qt.TextElideMode.ElideRight, room
+        )
+        box.setText(name.replace("&", "&&"))
+        box.setAccessibleName(choice.name)
         box.setChecked(choice.is_chosen)
         box.setEnabled(choice.can_choose)
-        box.setToolTip(plain_tip(choice.tip))
+        box.setToolTip(plain_tip(f"{choice.name}. {choice.tip}"))
         box.setAccessibleDescription(choice.detail)
         box.toggled.connect(self._choosing(choice.adapter_id))
         parts: list[object] = [box]

@@ -355,6 +355,8 @@ class ChatViewModel(QObject):
         wanted, self._wanted_adapter = self._wanted_adapter, ""
         record = next((r for r in found.adapters if r.adapter_id == wanted), None)
         if record is None:
+            if wanted:
+                self.failed.emit(_no_adapter(wanted))
             return
         base = base_of(record, found.models)
         if base is None:
@@ -382,6 +384,14 @@ def _read(places: Places) -> _Found:
 
 def _unloaded() -> TunesmithError:
     return TunesmithError("chat.unloaded", "The model was unloaded meanwhile.")
+
+
+def _no_adapter(adapter_id: str) -> TunesmithError:
+    return TunesmithError(
+        "library.unknown",
+        f"There is no adapter “{adapter_id}” in the library any more.",
+        hint="It may be in the library's trash; restore it there.",
+    )
 
 
 def _no_base(record: AdapterRecord) -> TunesmithError:

@@ -21,7 +21,7 @@ from app.library.viewmodel import LibraryViewModel
 from app.services import Services
 from app.widgets.buttons import GhostButton, PrimaryButton, SecondaryButton
 from app.widgets.card import Card
-from app.widgets.fields import Choice, SearchField, Segmented
+from app.widgets.fields import Choice, SearchField, Segmented, keep_narrow
 from app.widgets.layout import STRETCH, boxed, column, row
 from app.widgets.notice import Notice
 from app.widgets.page import EmptyState, Page, PageHeader
@@ -85,8 +85,10 @@ class LibraryPage(Page):
         self.search.searched.connect(self._model.search)
         self.base = Choice(name="Base model", tip="Adapters of one base alone.")
         self.base.picked.connect(self._on_base)
+        keep_narrow(self.base, letters=16)
         self.tag = Choice(name="Tag", tip="Adapters with one tag alone.")
         self.tag.picked.connect(self._on_tag)
+        keep_narrow(self.tag, letters=10)
         self.sort = Choice(SORTS, name="Order", tip="What stands first.")
         self.sort.picked.connect(self._on_sort)
         self.starred = QCheckBox("Starred")

@@ -179,7 +179,7 @@ def _row(record: AdapterRecord) -> AdapterRow:
     result = "" if record.eval_loss is None else f"{record.eval_loss:.3g}"
     row = AdapterRow(
         adapter_id=record.adapter_id,
-        name=record.name,
+        name=_one_line(record.name),
         base=base_name(record),
         method=_method(record),
         result=result,
@@ -257,7 +257,11 @@ def _lineage(record: AdapterRecord) -> tuple[tuple[str, str, str], ...]:
     plan = record.plan or {}
     revision = _text(plan, "model", "revision")
     rows = (
-        ("Base model", _told_base(record), "The model it was trained on."),
+        (
+            "Base model",
+            _told_base(record),
+            f"The model it was trained on: {record.base_model}.",
+        ),
         ("Revision", revision, "The exact version of the base on the Hub."),
         ("Method", _method(record), ""),
         ("Made", _day(record.created), ""),
@@ -277,7 +281,14 @@ def _lineage(record: AdapterRecord) -> tuple[tuple[str, str, str], ...]:
 
 def _told_base(record: AdapterRecord) -> str:
     starter = f"{base_name(record)}, the starter model"
-    return starter if record.base_model == "starter" else record.base_model
+    if record.base_model == "starter":
+        return starter
+    is_path = PurePath(record.base_model).is_absolute()
+    return base_name(record) if is_path else record.base_model
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _text(plan: dict[str, Any], section: str, key: str) -> str:

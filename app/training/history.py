@@ -40,7 +40,7 @@ class RunSummary:
     @property
     def name(self) -> str:
         """What the person called the run, or its id."""
-        return self.plan.name or self.run_id
+        return " ".join(self.plan.name.split()) or self.run_id
 
 
 class History:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Final
 
 from app.glance import short_device_name
@@ -35,6 +36,7 @@ _PHASES: Final[Mapping[PhaseName, str]] = {
     "save": "Saving",
     "done": "Finishing",
 }
+_PATHS: Final = frozenset({"model.id", "data.files"})
 START_PATIENCE_S: Final = 60.0
 """An engine that has not said a word for so long after its start will not."""
 _STAGES: Final[Mapping[RunStatus, Stage]] = {
@@ -132,7 +134,7 @@ def present(facts: RunFacts, snapshot: Snapshot | None, *, now: float) -> RunVie
     can_steer = live and asked not in {"pause", "stop", "discard"}
     return RunView(
         run_id=facts.run_id,
-        title=facts.plan.name or facts.run_id,
+        title=" ".join(facts.plan.name.split()) or facts.run_id,
         subtitle=_subtitle(facts, now=now),
         look=STATUS_LOOKS[facts.status],
         headline=reading.text,
@@ -330,9 +332,14 @@ def plan_rows(plan: Plan) -> tuple[tuple[str, str, str], ...]:
     """Return every setting as (label, value, explanation), in the plan's order."""
     rows: list[tuple[str, str, str]] = []
     for field in FIELDS:
-        value = value_text(value_of(plan, field.key))
-        if value:
-            rows.append((field.explanation.label, value, field.explanation.what))
+        whole = value_text(value_of(plan, field.key))
+        if not whole:
+            continue
+        value, tip = whole, field.explanation.what
+        if field.key in _PATHS:  # no table is wide enough for them
+            value = ", ".join(PurePath(part).name for part in whole.split(", "))
+            tip = f"{tip} {whole}"
+        rows.append((field.explanation.label, value, tip))
     return tuple(rows)
 
 

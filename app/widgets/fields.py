@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QEvent, QLocale, QObject, QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QEvent,
+    QLocale,
+    QObject,
+    QSignalBlocker,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -126,12 +135,24 @@ class Choice(QComboBox):
             with QSignalBlocker(self):
                 self.setCurrentIndex(at)
 
+    def minimumSizeHint(self) -> QSize:
+        """Return room for a word: a long option is elided where space is short."""
+        hint = super().minimumSizeHint()
+        return QSize(min(hint.width(), theme.px(104)), hint.height())
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the page: scrolling must not change settings."""
         event.ignore()
 
     def _on_activated(self, _index: int) -> None:
         self.picked.emit(self.key)
+
+
+def keep_narrow(choice: QComboBox, *, letters: int) -> None:
+    """Let `choice` be as narrow as so many letters, however long its options are."""
+    policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    choice.setSizeAdjustPolicy(policy)
+    choice.setMinimumContentsLength(letters)
 
 
 class Segmented(QFrame):

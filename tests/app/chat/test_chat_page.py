@@ -462,3 +462,27 @@ def test_the_panel_makes_room_for_the_words(desk: Desk) -> None:
 
     desk.page.resize(720, 700)
     assert desk.page.side.isVisible()
+
+
+def test_an_adapter_that_is_gone_is_explained(desk: Desk) -> None:
+    """A link to an adapter in the trash says where to look."""
+    desk.look()
+
+    desk.page.open_with("no-such-adapter")
+
+    desk.bot.waitUntil(desk.page.problem.isVisible)
+    assert "no-such-adapter" in desk.page.problem.words[0]
+
+
+def test_long_names_do_not_push_the_panel_out_of_the_window(desk: Desk) -> None:
+    """A name of 120 letters is cut in the panel and told whole on hover."""
+    name = "x" * 120
+    shelved(desk.places, name)
+    desk.look()
+
+    side = desk.page.side
+    boxes = [box for box in side.findChildren(QCheckBox) if name in box.toolTip()]
+
+    assert 1 == len(boxes)
+    assert boxes[0].text().endswith("…")
+    assert side.widget().minimumSizeHint().width() <= side.width()

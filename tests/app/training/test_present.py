@@ -217,3 +217,11 @@ def test_settings_are_told_with_their_explanations() -> None:
 def test_values_read_as_people_write_them(value: object, text: str) -> None:
     """No Python syntax on the page."""
     assert text == value_text(value)
+
+
+def test_long_paths_are_told_by_their_names() -> None:
+    """The table shows the file, its tip the whole path."""
+    rows = {label: (value, tip) for label, value, tip in plan_rows(plan())}
+
+    assert "pirate.jsonl" == rows["Files"][0]
+    assert "/data/pirate.jsonl" in rows["Files"][1]
