@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from app import theme
 from app.home.present import AdapterCard, Attention, HomeView, RunCard
 from app.home.present import Meter as MeterView
 from app.widgets.badge import Badge
@@ -20,7 +22,7 @@ from app.widgets.progress import ThinBar
 from app.widgets.sparkline import Sparkline
 from app.widgets.text import ElidedLabel, Text
 
-_COLUMNS = 2
+_TWO_COLUMNS_FROM = 680  # pixels at the default text size
 
 
 class Overview(QWidget):
@@ -66,6 +68,7 @@ class Overview(QWidget):
         lines.addLayout(self._attention)
         lines.addLayout(columns)
         self._shown: HomeView | None = None
+        self._columns_shown = 0
         self._run_rows: dict[str, _RunRow] = {}
 
     def render_view(self, view: HomeView) -> None:
@@ -135,19 +138,29 @@ class Overview(QWidget):
             made.show_card(card)
             self._ended_runs.addWidget(made)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Lay the adapters out anew where another number of columns fits."""
+        super().resizeEvent(event)
+        if self._shown is not None and self._columns() != self._columns_shown:
+            self._show_adapters(self._shown.adapters)
+
+    def _columns(self) -> int:
+        return 2 if self.width() >= theme.px(_TWO_COLUMNS_FROM) else 1
+
     def _show_adapters(self, cards: Sequence[AdapterCard]) -> None:
         clear(self._grid)
+        columns = self._columns_shown = self._columns()
         for at, card in enumerate(cards):
-            self._grid.addWidget(self._adapter(card), at // _COLUMNS, at % _COLUMNS)
-        for at in range(_COLUMNS):
-            self._grid.setColumnStretch(at, 1)
+            self._grid.addWidget(self._adapter(card), at // columns, at % columns)
+        for at in range(2):
+            self._grid.setColumnStretch(at, 1 if at < columns else 0)
         if not cards:
             empty = EmptyState(
                 icon="library",
                 title="No adapters yet",
                 text="A training puts its adapter here when it is done.",
             )
-            self._grid.addWidget(empty, 0, 0, 1, _COLUMNS)
+            self._grid.addWidget(empty, 0, 0, 1, 2)
 
     def _adapter(self, card: AdapterCard) -> QWidget:
         tip = f"{card.name}, trained on {card.base}. Open it in the library."
