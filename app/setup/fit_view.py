@@ -32,6 +32,7 @@ _PARTS: Final[dict[str, tuple[str, str]]] = {
     "workspace": ("Workspace", "Unpacked weights, libraries, rounding."),
     "context": ("Driver", "The driver's own share."),
 }
+_UNTOLD: Final = "not told"
 _COMPARED: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
 
 
@@ -106,6 +107,8 @@ class FitView:
     disk: tuple[tuple[str, str, str], ...]
     others: tuple[tuple[str, str], ...]
     others_text: str
+    disk_line: str
+    """The disk forecast in a sentence."""
     compares_all: bool
     empty_text: str
     failure: Failure | None
@@ -140,6 +143,7 @@ def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitVie
         disk=_disk(estimate, state.free_disk),
         others=_others(state),
         others_text=_others_text(state),
+        disk_line=_disk_line(estimate, state.free_disk),
         compares_all=state.compares_all,
         empty_text=_empty_text(state),
         failure=state.failure,
@@ -340,11 +344,20 @@ def _disk(
     return tuple(rows)
 
 
+def _disk_line(estimate: MemoryEstimate | None, free: int | None) -> str:
+    if estimate is None:
+        return ""
+    adapter = bytes_text(estimate.disk.adapter)
+    while_it_runs = bytes_text(estimate.disk.checkpoints)
+    room = f", of {bytes_text(free)} free" if free is not None else ""
+    return f"On disk: {adapter} for the adapter, {while_it_runs} for checkpoints{room}."
+
+
 def _others(state: FitState) -> tuple[tuple[str, str], ...]:
     if state.other is not None or state.budget is None:
         return ()
     return tuple(
-        (process.name, bytes_text(process.used) if process.used else "not told")
+        (process.name, bytes_text(process.used) if process.used else _UNTOLD)
         for process in state.budget.processes
     )
 
@@ -354,7 +367,10 @@ def _others_text(state: FitState) -> str:
         return ""
     if not state.budget.processes:
         return "Nobody else uses the card."
-    return "Others hold memory on the card; closing them frees it."
+    named = (
+        f"{name} ({held})" if held != _UNTOLD else name for name, held in _others(state)
+    )
+    return f"Also on the card: {', '.join(named)}. Closing them frees memory."
 
 
 def _empty_text(state: FitState) -> str:

@@ -92,6 +92,8 @@ class FitStep(PageBody):
         self.device = Text("", "muted", wrap=True)
         self.bar = MemoryBar()
         self.reason = Text("", wrap=True)
+        self.others_text = Text("", "muted", wrap=True)
+        self.disk_line = Text("", "muted", wrap=True)
         self.empty = Text("", "muted", wrap=True)
         self.make_fit = SecondaryButton("Make it fit", icon="target", tip="")
         self.make_fit.clicked.connect(self._model.offer_fit)
@@ -105,6 +107,8 @@ class FitStep(PageBody):
         card.add(self.empty)
         card.add(self.bar)
         card.add(self.reason)
+        card.add(self.others_text)
+        card.add(self.disk_line)
         card.body.addLayout(row(self.make_fit, STRETCH))
         card.add(self.compare)
         return card
@@ -149,11 +153,10 @@ class FitStep(PageBody):
         self.table = KeyValueTable(columns=2)
         self.disk = KeyValueTable(columns=2)
         self.others = KeyValueTable()
-        self.others_text = Text("", "muted", wrap=True)
         for part in (
             Text("Memory, part by part", "heading"), self.table, divider(),
             Text("Disk", "heading"), self.disk,
-            self.others_text, self.others,
+            self.others,
         ):  # fmt: skip
             self.details.body.addWidget(part)
         return self.details
@@ -239,6 +242,9 @@ class FitStep(PageBody):
         self.table.show_rows(view.table)
         self.disk.show_rows(view.disk)
         self.others.show_rows(view.others)
+        self.others.setVisible(bool(view.others))
+        self.disk_line.setText(view.disk_line)
+        self.disk_line.setVisible(bool(view.disk_line))
         self.others_text.setText(view.others_text)
         self.others_text.setVisible(bool(view.others_text))
 

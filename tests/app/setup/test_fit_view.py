@@ -107,8 +107,18 @@ def test_who_else_uses_the_card_is_listed() -> None:
     imagined = replace(busy, other=replace(BUDGET, name="other", imagined=True))
 
     assert (("game", "2.00 GiB"), ("browser", "not told")) == shown(busy).others
+    assert (
+        "Also on the card: game (2.00 GiB), browser. Closing them frees memory."
+    ) == shown(busy).others_text
     assert () == shown(imagined).others
     assert "Nobody else uses the card." == shown().others_text
+
+
+def test_the_disk_is_forecast_in_a_sentence() -> None:
+    """What stays, what comes and goes, and the room there is."""
+    assert (
+        "On disk: 20.0 MiB for the adapter, 60.0 MiB for checkpoints, of 100 GiB free."
+    ) == shown().disk_line
 
 
 def test_without_a_model_the_step_invites() -> None:
