@@ -198,7 +198,7 @@ class LibraryPage(Page):
         """Leave to the detail what stands there as well, where room is short."""
         hidden: tuple[int, ...] = ()
         if self.detail.isVisibleTo(self._front):
-            hidden = (2, 5) if self.width() >= theme.px(1100) else (1, 2, 4, 5)
+            hidden = (2, 5) if self.width() >= theme.px(1000) else (1, 2, 4, 5)
         for column_at in range(1, len(COLUMNS)):
             self.table.setColumnHidden(column_at, column_at in hidden)
 
