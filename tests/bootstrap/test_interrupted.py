@@ -174,6 +174,17 @@ def test_a_package_that_cannot_be_had_is_an_error_with_words(
     assert_whole(checkout)
 
 
+def test_of_two_at_once_one_waits_and_finds_it_done(checkout: Checkout) -> None:
+    """Two starts in a fresh clone end well, and only one of them installs."""
+    with checkout.started("hello") as first, checkout.started("hello") as second:
+        answers = [first.communicate(), second.communicate()]
+
+    assert [first.returncode, second.returncode] == [0, 0]
+    assert len({out for out, _ in answers}) == 1
+    assert sum("[5/5]" in err for _, err in answers) == 1
+    assert_whole(checkout)
+
+
 def test_an_orphaned_pip_is_waited_for(checkout: Checkout) -> None:
     """Only run.py is killed while pip works: the next start ends with a whole one."""
     with checkout.started("setup") as process:
