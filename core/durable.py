@@ -31,18 +31,20 @@ def replace_text(path: Path, text: str) -> None:
 def replace_bytes(path: Path, content: bytes) -> None:
     """Make `content` the whole content of `path`; see `replace_text`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = ""
     try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
-    except OSError as err:
-        Path(name).unlink(missing_ok=True)
-        raise translated(err, path) from err
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as err:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(err, OSError):
+            err.filename = str(path)  # the one the person knows, not the temporary
+            raise translated(err, path) from err
         raise
     sync_folder(path.parent)
 

@@ -105,7 +105,8 @@ def _told(err: OSError) -> TunesmithError:
     return WorkFailed(
         "os.error",
         f"{reason}: {err.filename}." if err.filename else f"{reason}.",
-        hint="Check that the path exists and that you may use it.",
+        hint="Check that the path exists and that you may use it; --home DIR keeps"
+        " Tunesmith's own files elsewhere.",
     )
 
 

@@ -10,6 +10,9 @@ from core.cli.result import result_text
 from core.cli.starter import ensure_starter
 from core.cli.ticker import Ticker
 from core.errors import Interrupted, RequestError, WorkFailed
+from core.hardware.doctor import idle_cards
+from core.hardware.gpu import gpus
+from core.hardware.torch_build import torch_build
 from core.plan.codec import read_plan, with_settings
 from core.prepare import new_run
 from core.runs.ending import discard
@@ -33,6 +36,8 @@ def train(request: Request) -> int:
     if plan.model.id == "starter":
         ensure_starter(request)
     run = new_run(plan, request.places, force=arguments.force)
+    for problem in idle_cards(torch_build(), gpus()):
+        request.console.note(f"Note: {problem.message} {problem.hint}")
     return answer(request, run, started(request, run))
 
 

@@ -159,6 +159,14 @@ def _gpu_problems(
             yield _old_driver(build, gpu)
 
 
+def idle_cards(
+    build: TorchBuild | None, found: tuple[Gpu, ...]
+) -> tuple[DoctorProblem, ...]:
+    """Return why each card that is here cannot be trained on, each with its way out."""
+    idle = {"torch.cpu_build", "gpu.driver_old"}
+    return tuple(p for p in _gpu_problems(build, found) if p.code in idle)
+
+
 def _old_card(gpu: Gpu) -> DoctorProblem:
     major, minor = gpu.compute_capability
     return DoctorProblem(

@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 
 from core import durable, prepare
+from core.cli import train
 from core.errors import WouldNotFit
 from core.hardware.budget import cpu_budget
+from core.hardware.gpu import Nvml
+from core.hardware.torch_build import TorchBuild
 from core.places import Places
 from core.plan.codec import write_plan
 from core.plan.fields import with_value
 from core.plan.plan import Plan
 from core.prepare import check, demo_plan, new_run, quick_plan
+from core.runs.folder import RunFolder
 from core.units import GIB, MIB
 from tests.cli.conftest import Cli
 from tests.cli.tiny import write_rows, write_tiny_model
+from tests.hardware.fake_nvml import Card, FakeNvml
 
 
 @pytest.fixture
@@ -232,3 +237,26 @@ def test_the_demo_plan_has_no_problems(places: Places) -> None:
 
     assert 7 == plan.train.max_steps
     assert () == prepare.check(plan, places).errors
+
+
+def test_a_card_the_driver_keeps_idle_is_named_before_training(
+    cli: Cli, tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver too old for torch: said on stderr, with the way out."""
+    old = Nvml(FakeNvml(cards=[Card()], cuda=12040)).gpus
+    monkeypatch.setattr(train, "gpus", old)
+    monkeypatch.setattr(
+        train, "torch_build", lambda: TorchBuild(version="2.13.0+cu130", cuda="13.0")
+    )
+
+    def no_engine(run: RunFolder, *, resume: bool) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(train.launch, "start_run", no_engine)
+    write_plan(tmp_path / "plan.toml", plan)
+    answer = cli("train", str(tmp_path / "plan.toml"), "--json")
+
+    assert 1 == answer.status
+    assert "driver 550.54.14" in answer.err
+    assert "Update the NVIDIA driver" in answer.err
+    assert "error" in answer.document

@@ -4,7 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from core.hardware.doctor import _gpu_problems, _package_problems, examine
+from core.hardware.doctor import (
+    _gpu_problems,
+    _package_problems,
+    examine,
+    idle_cards,
+)
 from core.hardware.gpu import Nvml
 from core.hardware.torch_build import TorchBuild
 from core.places import Places
@@ -71,3 +76,16 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
     assert not report.ok
     assert "disk.read_only" in [problem.code for problem in report.problems]
+
+
+def test_a_card_that_stays_idle_is_told() -> None:
+    """A card here and a torch that cannot use it; no card at all is no news."""
+    found = Nvml(FakeNvml(cards=[Card()], cuda=12040)).gpus()
+    built = {
+        version: [p.code for p in idle_cards(TorchBuild(version="2", cuda=version), c)]
+        for version, c in (("13.0", found), ("12.4", found), ("", found), (" ", ()))
+    }
+
+    assert ["gpu.driver_old"] == built["13.0"]
+    assert [] == built["12.4"] == built[" "]
+    assert ["torch.cpu_build"] == built[""]
