@@ -11,7 +11,15 @@ from core.estimate.decoder import Decoder
 from core.estimate.graph import Graph, Value
 from core.estimate.loop import Habits, chunk_tokens
 from core.estimate.static import is_target
-from core.estimate.tape import ACTIVATION, GRADIENT, LOGITS, Storage, Tape, rounded
+from core.estimate.tape import (
+    ACTIVATION,
+    GRADIENT,
+    LOGITS,
+    WORKSPACE,
+    Storage,
+    Tape,
+    rounded,
+)
 from core.models.shape import Block, ModelShape
 from core.plan.plan import Plan
 
@@ -38,7 +46,9 @@ class _Acted:
     others: int
     last_node: int = 0
     saved: int = 0
-    """Bytes that stay after its forward pass."""
+    """Bytes that stay until its backward pass."""
+    casts: int = 0
+    """Bytes of 16-bit copies of its adapter that stay until the forward pass is over."""
 
 
 class _Step:
@@ -67,7 +77,7 @@ class _Step:
         x = self._forward()
         loss = self._plain_loss(x) if not self.habits.fused_loss else self._our_loss(x)
         del x
-        self.graph.casts.clear()
+        self._leave_autocast()
         self._backward(loss, accumulated=accumulated)
         return self.tape
 
@@ -86,13 +96,17 @@ class _Step:
         # What every layer is handed: cosines and sines, and masks where scores exist.
         self._shared = [angles, *self._masks()]
         for number, acted in enumerate(self.acted):
-            before = self.tape.live
+            before, casts = self.tape.live, self._cast_bytes()
             x = self._layer(acted, x)
-            acted.saved = self.tape.live - before  # the layer's input is let go of
+            if self.plan.train.gradient_checkpointing:
+                acted.casts = self._cast_bytes() - casts
+            # measured here, where the layer's own input is let go of
+            acted.saved = self.tape.live - before - acted.casts
             if number == len(self.acted) - 1 and shape.blocks[0] is acted.block:
                 self.acted[0].saved = acted.saved
         for acted in self.acted:
             self.tape.ballast(acted.others * acted.saved, ACTIVATION)
+            self.tape.ballast(acted.others * acted.casts, WORKSPACE)
         return decoder.norm(x, shape.norm)
 
     def _masks(self) -> list[Value]:
@@ -114,6 +128,15 @@ class _Step:
             x = self.decoder.block(acted.block, x)
         acted.last_node = self.graph.made
         return x
+
+    def _cast_bytes(self) -> int:
+        return sum(storage.n_bytes for storage in self.graph.casts.values())
+
+    def _leave_autocast(self) -> None:
+        """Drop the cache of narrowed weights; what the graph saved of it stays."""
+        self.graph.casts.clear()
+        for acted in self.acted:
+            self.tape.ballast(-acted.others * acted.casts, WORKSPACE)
 
     # -- loss ----------------------------------------------------------------
 
