@@ -5,6 +5,7 @@ from pathlib import Path
 from core.cli.plan_flags import plan_with_flags
 from core.cli.request import Request
 from core.errors import RequestError
+from core.models.starter import STARTER_ID
 from core.plan.codec import read_plan, to_toml, to_tree, with_settings, write_plan
 from core.plan.fields import with_value
 from core.plan.plan import Plan
@@ -17,7 +18,7 @@ def new(request: Request) -> int:
     """Write a plan file with sensible settings for this machine, or print it."""
     arguments = request.arguments
     files = tuple(str(Path(name).expanduser().absolute()) for name in arguments.data)
-    plan = quick_plan(arguments.model, files, request.places)
+    plan = quick_plan(_lasting(arguments.model), files, request.places)
     plan = plan_with_flags(plan, arguments)
     found = check(plan, request.places).problems
     document = {"plan": to_tree(plan), "problems": _documents(found)}
@@ -37,6 +38,13 @@ def new(request: Request) -> int:
         {**document, "path": str(out.absolute())}, _with_problems(text, found)
     )
     return 0
+
+
+def _lasting(model: str) -> str:
+    """Return a folder's whole path: a plan is trained from wherever one happens to be."""
+    folder = Path(model).expanduser()
+    is_folder = model != STARTER_ID and folder.is_dir()
+    return str(folder.absolute()) if is_folder else model
 
 
 def show(request: Request) -> int:

@@ -127,7 +127,8 @@ def _unknown(key: str, where: Where | None) -> Never:
 def parse_value(field: PlanField, text: str) -> Any:
     """Return the value a person means by `text` for `field` (flags, ``--set``).
 
-    Lists are separated by commas; numbers may have a decimal comma.
+    Lists are separated by commas, or written as in a plan file: ``["a, b", "c"]``;
+    numbers may have a decimal comma.
 
     Raises:
         PlanError: It is no value for this field.
@@ -140,8 +141,7 @@ def parse_value(field: PlanField, text: str) -> Any:
             known |= {"false": False, "no": False, "off": False, "0": False}
             return _coerced(field, known.get(text.strip().lower(), text), None)
         case "list":
-            parts = [part.strip() for part in text.split(",")]
-            return tuple(part for part in parts if part)
+            return _list(field, text)
         case "mapping":
             pairs = [part.partition("=") for part in text.split(",") if part.strip()]
             if not all(separator for _, separator, _ in pairs):
@@ -149,6 +149,16 @@ def parse_value(field: PlanField, text: str) -> Any:
             return {key.strip(): value.strip() for key, _, value in pairs}
         case "text" | "choice":
             return _coerced(field, text, None)
+
+
+def _list(field: PlanField, text: str) -> Any:
+    if text.lstrip().startswith('["'):
+        try:
+            return _coerced(field, tomllib.loads(f"list = {text}")["list"], None)
+        except tomllib.TOMLDecodeError:
+            _wrong(field, text, None)
+    parts = [part.strip() for part in text.split(",")]
+    return tuple(part for part in parts if part)
 
 
 def field_named(name: str) -> PlanField:

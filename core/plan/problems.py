@@ -56,7 +56,7 @@ def _missing(plan: Plan) -> Iterator[Problem]:
         yield _error("data.files", "Choose the data to learn from.")
     for name in plan.data.files:
         if not Path(name).is_file():
-            yield _error("data.files", f"{name} is not there any more. Pick it again.")
+            yield _error("data.files", f"{name} is not there. Pick it again.")
     if not plan.method.target_modules:
         yield _error("method.target_modules", f"Name a layer, or {ALL_LINEAR[0]}.")
 

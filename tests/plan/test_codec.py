@@ -243,3 +243,22 @@ def test_choices_are_read_as_they_are_listed() -> None:
     for field in FIELDS:
         for choice in field.choices:
             assert choice == parse_value(field, choice)
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        ("a.jsonl, b.csv", ("a.jsonl", "b.csv")),
+        ('["a, b.jsonl", "[c].csv"]', ("a, b.jsonl", "[c].csv")),
+        ("[c].csv", ("[c].csv",)),
+    ],
+)
+def test_a_list_is_written_either_way(text: str, files: tuple[str, ...]) -> None:
+    """With commas, or as in a plan file, where names may hold commas."""
+    assert files == with_settings(Plan(), [f"data.files={text}"]).data.files
+
+
+def test_half_a_list_is_refused() -> None:
+    """And not taken for the name of a file."""
+    with pytest.raises(PlanError, match="must be a list"):
+        with_settings(Plan(), ['data.files=["a'])
