@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from PySide6.QtCore import QObject, QThreadPool, Slot
+from PySide6.QtCore import QObject, QThreadPool, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
 from app import theme
@@ -16,6 +16,7 @@ from app.qtwork.background import Background
 from core.places import Places
 
 _PATIENCE_MS = 1500
+_BREATH_MS = 250  # the first picture goes first
 _SWITCH_S = 0.0001
 
 
@@ -32,6 +33,9 @@ class Session(QObject):
         self._crashes = CrashReporter(self)
         self._crashes.crashed.connect(self.window.show_crash)
         self._warming = Background(self)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._warm_up)
         app.styleHints().colorSchemeChanged.connect(self._on_scheme_changed)
 
     def show(self, *, page: str = "home") -> None:
@@ -51,12 +55,12 @@ class Session(QObject):
         if self.services.settings.problem:
             self.window.show_problem(self.services.settings.problem)
         self.services.pulse.start()
-        # What pages import costs half a second; a thread pays it, in small change.
         self._warming.answered.connect(self._on_warmed)
-        self._warming.ask(_import_what_pages_need)
+        self._soon.start(_BREATH_MS)
 
     def end(self) -> None:
         """End the threads and let the engines run on by themselves."""
+        self._soon.stop()
         self._warming.cancel()
         self.services.pulse.end()
         self.services.launcher.let_go()
@@ -75,6 +79,11 @@ class Session(QObject):
     def _on_scheme_changed(self) -> None:
         if self.services.settings.now.appearance == "system":
             self.restyle()
+
+    @Slot()
+    def _warm_up(self) -> None:
+        # What pages import costs half a second; a thread pays it, in small change.
+        self._warming.ask(_import_what_pages_need)
 
     @Slot(object)
     def _on_warmed(self, _nothing: object) -> None:

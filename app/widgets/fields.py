@@ -61,7 +61,7 @@ class SearchField(QLineEdit):
         self.setAccessibleName(placeholder)
         self.setToolTip(plain_tip(tip or placeholder))
         self.setClearButtonEnabled(True)
-        self.setMinimumWidth(theme.px(140))
+        self.setMinimumWidth(theme.px(100))
         self._lens = self.addAction(
             theme.icon("search", theme.current().muted),
             QLineEdit.ActionPosition.LeadingPosition,
@@ -138,7 +138,7 @@ class Choice(QComboBox):
     def minimumSizeHint(self) -> QSize:
         """Return room for a word: a long option is elided where space is short."""
         hint = super().minimumSizeHint()
-        return QSize(min(hint.width(), theme.px(104)), hint.height())
+        return QSize(min(hint.width(), theme.px(80)), hint.height())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the page: scrolling must not change settings."""
