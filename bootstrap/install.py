@@ -34,6 +34,11 @@ from bootstrap.say import (
 _STEPS: Final = 5
 _UPDATE_BYTES: Final = 1_000_000_000
 _EXTRA_BYTES: Final = 600_000_000
+_NO_FOUR_BIT: Final = Problem(
+    code="bitsandbytes.unusable",
+    message="bitsandbytes cannot compute in 4 bits on this machine.",
+    hint="Train with LoRA; QLoRA needs it. To try again: python3 run.py setup",
+)
 _PYTHON: Final[frozenset[Need]] = frozenset({"python"})
 
 
@@ -68,10 +73,12 @@ class Setup:
         self._check_room(choice.builds[0].disk_bytes, only_update=torch_is_chosen)
         if not keep:
             self._make_environment()
-        problems = self._problems() if torch_is_chosen else self._torch(found, choice)
+        problems = (
+            self._known_problems() if torch_is_chosen else self._torch(found, choice)
+        )
         version = self._packages()
         if not torch_check.four_bit_works(self._environment.python):
-            problems = (*problems, _no_four_bit())
+            problems = (*problems, _NO_FOUR_BIT)
         self._finish(version, problems)
 
     def _what_to_keep(self) -> bool:
@@ -117,9 +124,10 @@ class Setup:
         result = torch_check.check(self._environment.python)
         return isinstance(result, torch_check.Works) and result.version == record.torch
 
-    def _problems(self) -> tuple[Problem, ...]:
-        record = self._record
-        return record.problems if record is not None else ()
+    def _known_problems(self) -> tuple[Problem, ...]:
+        """Return what was found when torch was chosen; 4 bits are tried anew."""
+        known = self._record.problems if self._record is not None else ()
+        return tuple(problem for problem in known if problem != _NO_FOUR_BIT)
 
     def _check_room(self, whole_bytes: int, *, only_update: bool) -> None:
         """Say what disk is needed, or stop.
@@ -276,11 +284,3 @@ def _warn_about_the_host(folder: Path) -> None:
 def _could_be_better(record: Record) -> bool:
     """Return whether the last choice of torch left something to be desired."""
     return any(found.code.startswith(("torch.", "gpu.")) for found in record.problems)
-
-
-def _no_four_bit() -> Problem:
-    return Problem(
-        code="bitsandbytes.unusable",
-        message="bitsandbytes cannot compute in 4 bits on this machine.",
-        hint="LoRA works; QLoRA does not. Run `tunesmith doctor` for details.",
-    )
