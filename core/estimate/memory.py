@@ -31,12 +31,25 @@ _CHECKPOINT_FILES = 1 << 20
 
 
 def estimate(
-    plan: Plan, shape: ModelShape, budget: DeviceBudget, *, loop: Loop = "tunesmith"
+    plan: Plan,
+    shape: ModelShape,
+    budget: DeviceBudget,
+    *,
+    loop: Loop = "tunesmith",
+    measured_tensors: int | None = None,
 ) -> MemoryEstimate:
     """Return the peak memory of `plan` for a model of `shape` on `budget`'s device.
 
     Pure and under 5 ms. The longest batch counts: every sequence `seq_len` tokens long
     and every token trained.
+
+    Args:
+        plan: Method and training settings.
+        shape: The base model.
+        budget: The device, and what is free on it.
+        loop: Whose training loop is priced.
+        measured_tensors: The tensors' peak as a dry run found it; what differs from the
+            formula is counted as activations.
     """
     how = habits(plan, budget, loop)
     stays = static(shape, plan.method, plan.train.optimizer, how)
@@ -44,6 +57,9 @@ def estimate(
     accumulates = plan.train.gradient_accumulation > 1 and loop == "tunesmith"
     peak = step_peak(shape, plan, how, gradients=stays.gradients if accumulates else 0)
     parts = _components(stays, peak)
+    if measured_tensors is not None:
+        difference = measured_tensors - _sum(parts)
+        parts = replace(parts, activations=max(0, parts.activations + difference))
     rest = outside(_sum(parts), budget, how, peak, file_bytes=2 * shape.parameters)
     return _answer(plan, shape, budget, parts, rest, stays)
 

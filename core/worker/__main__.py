@@ -14,6 +14,7 @@ TASKS: Mapping[str, str] = {
     "make_starter": "core.worker.model_tasks:make_starter",
     "download": "core.worker.model_tasks:download",
     "hub_search": "core.worker.model_tasks:hub_search",
+    "dry_run": "core.worker.estimate_tasks:dry_run",
     "data_check": "core.worker.data_tasks:data_check",
     "data_preview": "core.worker.data_tasks:data_preview",
 }
