@@ -20,6 +20,7 @@ from app.chat.present import (
     usable_models,
     voices,
 )
+from app.chat.refusals import damaged, no_adapter, no_base, unloaded
 from app.chat.transcript import Transcript, as_text, as_training_row
 from app.chat.views import Busy, ChatFacts, ChatView
 from app.qtwork.background import Background
@@ -182,7 +183,7 @@ class ChatViewModel(QObject):
     def unload(self) -> None:
         """Free the device, or stop loading; the conversation stays."""
         self._answering.stop()
-        self._answering.fail(_unloaded())
+        self._answering.fail(unloaded())
         self.engine.unload()
         self.publish()
 
@@ -356,11 +357,14 @@ class ChatViewModel(QObject):
         record = next((r for r in found.adapters if r.adapter_id == wanted), None)
         if record is None:
             if wanted:
-                self.failed.emit(_no_adapter(wanted))
+                self.failed.emit(no_adapter(wanted))
+            return
+        if not record.ok:
+            self.failed.emit(damaged(record))
             return
         base = base_of(record, found.models)
         if base is None:
-            self.failed.emit(_no_base(record))
+            self.failed.emit(no_base(record))
             return
         if base.id != self._base_id:
             self.pick_base(base.id)
@@ -380,23 +384,3 @@ def _read(places: Places) -> _Found:
             with contextlib.suppress(ModelError):
                 models = (*models, find_model(name, places))
     return _Found(models=models, adapters=adapters)
-
-
-def _unloaded() -> TunesmithError:
-    return TunesmithError("chat.unloaded", "The model was unloaded meanwhile.")
-
-
-def _no_adapter(adapter_id: str) -> TunesmithError:
-    return TunesmithError(
-        "library.unknown",
-        f"There is no adapter “{adapter_id}” in the library any more.",
-        hint="It may be in the library's trash; restore it there.",
-    )
-
-
-def _no_base(record: AdapterRecord) -> TunesmithError:
-    return TunesmithError(
-        "model.missing",
-        f"The base of “{record.name}” is not on this disk: {record.base_model}.",
-        hint="Download or add it on the Models page, then try again.",
-    )

@@ -486,3 +486,17 @@ def test_long_names_do_not_push_the_panel_out_of_the_window(desk: Desk) -> None:
     assert 1 == len(boxes)
     assert boxes[0].text().endswith("…")
     assert side.widget().minimumSizeHint().width() <= side.width()
+
+
+def test_a_damaged_adapter_is_refused_in_words(desk: Desk) -> None:
+    """What is wrong with it is said, and no model is loaded for it."""
+    adapter = shelved(desk.places, "Pirate talk")
+    (adapter.path / "adapter_model.safetensors").write_bytes(b"half")
+
+    desk.page.open_with(adapter.adapter_id)
+
+    desk.bot.waitUntil(desk.page.problem.isVisible)
+    assert "Pirate talk" in desk.page.problem.words[0]
+    assert desk.page.problem.words[1]
+    assert "damaged" in desk.page.problem.words[0]
+    assert [] == desk.pipes
