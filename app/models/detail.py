@@ -50,6 +50,10 @@ class DetailCard(Card):
         holder.setLayout(self._badges)
         self._notice = Notice()
         self._facts = KeyValueTable()
+        self._make_buttons()
+        self._lay_out(holder)
+
+    def _make_buttons(self) -> None:
         self._train = PrimaryButton(
             "Train with it", tip="Start a new run", icon="train"
         )
@@ -66,6 +70,8 @@ class DetailCard(Card):
         self._folder.clicked.connect(self._on_folder)
         self._delete = SecondaryButton("Delete", tip="To the trash", icon="trash")
         self._delete.clicked.connect(self.delete_requested)
+
+    def _lay_out(self, holder: QWidget) -> None:
         inner = QWidget()
         parts = column(
             self._name, holder, self._notice, self._facts, STRETCH, spacing=12

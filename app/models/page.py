@@ -58,6 +58,13 @@ class ModelsPage(Page):
         self._notice = Notice(closable=True)
         self._progress = ProgressRow()
         self._progress.cancelled.connect(model.models.cancel)
+        self._make_parts()
+        self._lay_out()
+        model.changed.connect(self.render_view)
+        self.render_view(model.view)
+
+    def _make_parts(self) -> None:
+        model = self._model
         self._list = ModelList()
         self._list.picked.connect(model.choose)
         self._empty = EmptyState(icon="models", title="Nothing here")
@@ -67,9 +74,6 @@ class ModelsPage(Page):
         self._detail.delete_requested.connect(model.delete)
         self._detail.folder_requested.connect(self._on_open_folder)
         self._detail.licence_requested.connect(self._on_open_link)
-        self._lay_out()
-        model.changed.connect(self.render_view)
-        self.render_view(model.view)
 
     def _lay_out(self) -> None:
         tools = row(self._filter, STRETCH, self._search, self._hub, spacing=12)

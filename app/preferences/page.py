@@ -55,6 +55,11 @@ class PreferencesPage(Page):
             "folders": self._folders,
             "doctor": self._doctor,
         }
+        self._lay_out()
+        model.changed.connect(self.render_view)
+        self.render_view(model.view)
+
+    def _lay_out(self) -> None:
         self._body = PageBody(
             PageHeader("Settings", "Kept on this computer alone"),
             self._notice,
@@ -68,8 +73,6 @@ class PreferencesPage(Page):
         lines = QVBoxLayout(self)
         lines.setContentsMargins(0, 0, 0, 0)
         lines.addWidget(self._body)
-        model.changed.connect(self.render_view)
-        self.render_view(model.view)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look again whenever the page comes into view."""

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QStackedLayout, QWidget
 
 from app.widgets.chart_legend import ChartLegend
 from app.widgets.layout import STRETCH, boxed, column, row
-from app.widgets.plot import Curve, Look, Plot, Rule
+from app.widgets.plot import Plot
+from app.widgets.plot_curve import Curve, Look, Rule
 from app.widgets.plot_scale import as_numbers
 from app.widgets.text import Text
 

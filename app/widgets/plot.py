@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import (
     QElapsedTimer,
@@ -28,49 +27,24 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QPolygonF,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app import theme
 from app.widgets import plot_scale as scale
+from app.widgets.plot_curve import Curve, Rule, paint_curve
 from app.widgets.plot_reading import Reading, paint_reading
 from app.widgets.plot_scale import Span
 
 if TYPE_CHECKING:
     from app.widgets.plot_scale import Numbers
 
-Look = Literal["line", "faint", "points", "dashed"]
-
 # Charts grow, they do not play: six pictures a second are plenty, and seven charts
 # on a page then leave the window's thread free.
 _PAINT_MS: Final = 160
 _TICK_LENGTH: Final = 4
-_MOST_MARKS: Final = 200
 _PIXELS_A_COLUMN: Final = 3
-_DENSE: Final = 400  # so many points make a band; smooth edges would show nothing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """One curve as it is painted; `xs` rise, what is not finite leaves a gap."""
-
-    name: str
-    xs: Numbers
-    ys: Numbers
-    look: Look
-    series: int
-    """Which of the theme's curve colours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A dashed line across at `y`."""
-
-    name: str
-    y: float
-    series: int
 
 
 class Plot(QWidget):
@@ -146,7 +120,7 @@ class Plot(QWidget):
         for rule in self._rules:
             self._paint_rule(painter, box, rule, heights)
         for curve in shown:
-            _paint_curve(painter, curve, self._places(curve, box, view, heights))
+            paint_curve(painter, curve, self._places(curve, box, view, heights))
         painter.restore()
         if self.hasFocus():
             painter.setPen(QPen(theme.colour(theme.current().focus), 2))
@@ -360,51 +334,3 @@ class Plot(QWidget):
         self._view = view
         self.update()
         self.moved.emit()
-
-
-def _paint_curve(
-    painter: QPainter, curve: Curve, stretches: Iterator[list[QPointF]]
-) -> None:
-    widths = {"line": 2.0, "faint": 1.0, "points": 1.2, "dashed": 1.5}
-    alpha = 0.5 if curve.look == "faint" else 1.0
-    ink = theme.colour(theme.series(curve.series), alpha=alpha)
-    pen = QPen(ink, widths[curve.look])
-    pen.setJoinStyle(Qt.PenJoinStyle.BevelJoin)
-    if curve.look == "dashed":
-        pen.setStyle(Qt.PenStyle.DashLine)
-    for places in stretches:
-        painter.setPen(pen)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setRenderHint(
-            QPainter.RenderHint.Antialiasing,
-            on=curve.look != "faint" or len(places) < _DENSE,
-        )
-        painter.drawPolyline(QPolygonF(places))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if curve.look == "points" or len(places) == 1:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(ink)
-            for place in places[:: max(1, len(places) // _MOST_MARKS)]:
-                paint_mark(painter, place, curve.series)
-
-
-def paint_mark(painter: QPainter, place: QPointF, series: int) -> None:
-    """Paint the mark of series number `series`: a shape of its own for each."""
-    size = 4.0
-    box = QRectF(place.x() - size, place.y() - size, 2 * size, 2 * size)
-    match series % 4:
-        case 0:
-            painter.drawEllipse(box)
-        case 1:
-            painter.drawRect(box.adjusted(0.5, 0.5, -0.5, -0.5))
-        case 2:
-            painter.drawPolygon(
-                QPolygonF([QPointF(place.x(), box.top()), box.bottomRight(),
-                           box.bottomLeft()])
-            )  # fmt: skip
-        case _:
-            painter.drawPolygon(
-                QPolygonF([QPointF(place.x(), box.top()), QPointF(box.right(), place.y()),
-                           QPointF(place.x(), box.bottom()),
-                           QPointF(box.left(), place.y())])
-            )  # fmt: skip

@@ -31,7 +31,15 @@ def paint_reading(painter: QPainter, reading: Reading, box: QRectF) -> None:
         painter.drawEllipse(place, 4, 4)
     font = theme.font("caption", weight=500)
     painter.setFont(font)
-    metrics = QFontMetricsF(font)
+    sheet, height = _sheet(reading, QFontMetricsF(font), box)
+    _paint_sheet(painter, reading, sheet, height)
+
+
+def _sheet(
+    reading: Reading, metrics: QFontMetricsF, box: QRectF
+) -> tuple[QRectF, float]:
+    """Return where the sheet stands inside `box`, and the height of a line."""
+    x = reading.at.x()
     height = metrics.height() + 3
     names = max([metrics.horizontalAdvance(n) for n, *_ in reading.lines], default=0.0)
     values = max(
@@ -43,7 +51,14 @@ def paint_reading(painter: QPainter, reading: Reading, box: QRectF) -> None:
     top = min(
         max(box.top(), reading.at.y() - tall / 2), max(box.top(), box.bottom() - tall)
     )
-    sheet = QRectF(left, top, wide, tall)
+    return QRectF(left, top, wide, tall), height
+
+
+def _paint_sheet(
+    painter: QPainter, reading: Reading, sheet: QRectF, height: float
+) -> None:
+    tokens = theme.current()
+    left, wide = sheet.left(), sheet.width()
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme.colour(tokens.tooltip, alpha=0.96))
     painter.drawRoundedRect(sheet, 7, 7)
