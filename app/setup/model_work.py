@@ -226,11 +226,24 @@ class ModelWork(QObject):
             return {}
         asked = with_value(plan, "model.id", model.id)
         return {
-            kind: self._ports.estimate(
-                with_value(asked, "method.kind", kind), shape, budget
-            )
+            kind: self._price(with_value(asked, "method.kind", kind), shape, budget)
             for kind in TRAINABLE
         }
+
+    def _price(
+        self, plan: Plan, shape: ModelShape, budget: DeviceBudget
+    ) -> MemoryEstimate:
+        """Return what `plan` needs, with checkpointing where only that makes it fit.
+
+        A badge tells whether the model can be trained here at all; the Fit step offers
+        the same change.
+        """
+        found = self._ports.estimate(plan, shape, budget)
+        if found.fits or plan.train.gradient_checkpointing:
+            return found
+        leaner = with_value(plan, "train.gradient_checkpointing", value=True)
+        slim = self._ports.estimate(leaner, shape, budget)
+        return slim if slim.fits else found
 
     # -- answers ---------------------------------------------------------------
 

@@ -145,6 +145,14 @@ def recommend(
             f"LoRA needs {need} of {free}: with that room the base stays exact, and"
             " training is faster than in 4 bits."
         )
+    lean = with_value(plan, "method.kind", "lora")
+    lean = with_value(lean, "train.gradient_checkpointing", value=True)
+    leaner = estimate(lean, shape, budget)
+    if leaner.verdict == "fits":
+        return "lora", (
+            f"With gradient checkpointing LoRA needs {bytes_text(leaner.process)} of"
+            f" {free}, so the base can stay exact; without it {need}."
+        )
     if qlora.fits:
         how = "only just fits" if lora.fits else "does not fit"
         return "qlora", (

@@ -93,7 +93,7 @@ class Training:
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     optimizer: Optimizer = "adamw_torch"
-    gradient_checkpointing: bool = True
+    gradient_checkpointing: bool = False
     packing: bool = False
     attention: Attention = "sdpa"
     seed: int = 42
