@@ -33,6 +33,7 @@ README = {
     "train-4-fit-light-100": "fit",
     "library-light-100": "library",
 }
+ANSWER_TOKENS = 90
 PROMPT = "What is a good way to start the day?"
 
 
@@ -161,8 +162,8 @@ class Tour:
         train.model.go_to("method")
         train.model.choose_method("lora")
         wanted: dict[str, object] = {
-            "train.max_steps": steps, "train.epochs": 1000.0, "train.batch_size": 4,
-            "train.gradient_accumulation": 1, "train.seq_len": 256,
+            "train.max_steps": steps, "train.epochs": 1.0, "train.batch_size": 4,
+            "train.gradient_accumulation": 1, "train.seq_len": 128,
             "train.learning_rate": 1e-3, "data.eval_fraction": 0.15,
             "train.gradient_checkpointing": False,
         }  # fmt: skip
@@ -213,10 +214,14 @@ class Tour:
         self.picture("library")
 
     def _chat(self) -> None:
+        from core.chat.events import Sampling
+
         adapter = self._newest_adapter()
         chat = self.page("chat")
         self.window.open_page("chat", adapter)
         self.wait(1500)
+        # Short enough that question and both answers are on one picture.
+        chat._model.set_sampling(Sampling(max_tokens=ANSWER_TOKENS))
         chat.composer.field.setPlainText(PROMPT)
         chat.composer.send.click()
 
