@@ -1,8 +1,7 @@
 """What a process holds besides its tensors, and how far that varies.
 
 Sources: CUDA contexts as measured (research notes below each figure); cuBLAS workspaces
-from c10/cuda and at::cuda::getChosenWorkspaceSize; fragmentation from published runs of
-plain loops, where reserved memory exceeds allocated by 3-49 %.
+from c10/cuda and at::cuda::getChosenWorkspaceSize.
 """
 
 from dataclasses import dataclass
@@ -49,10 +48,12 @@ def outside(
     peak: StepPeak,
     *,
     file_bytes: int,
+    replayed: int = 0,
 ) -> Outside:
     """Return what lies around `tensors` bytes on the device of `budget`.
 
-    `file_bytes` are those of the model's 16-bit weights on disk.
+    `file_bytes` are those of the model's 16-bit weights on disk, `replayed` what the
+    allocator would reserve for the tensors, where that was acted out.
     """
     if budget.kind == "cpu":
         return _on_cpu(tensors, habits, peak, file_bytes)
@@ -70,16 +71,16 @@ def outside(
             less=allocated // 40 + context // 4,
             more=allocated // 25 + 150 * MIB,
         )
-    # Blocks of several logits' size come and go: holes as large as a share of what is
-    # not there all the time.
-    moving = peak.total
-    fragmentation = allocated // 50 + moving // 9
+    # A plain loop's blocks of several sizes leave holes; replaying the allocator tells
+    # how large. Two runs of one setting still differ by up to 11 %.
+    fragmentation = max(0, replayed - tensors) if replayed else allocated // 10
+    reserved = allocated + fragmentation
     return Outside(
         libraries=libraries,
         fragmentation=fragmentation,
         context=context,
-        less=fragmentation + context // 4,
-        more=allocated // 12 + moving // 6 + 150 * MIB,
+        less=min(reserved // 12, reserved - tensors // 2),
+        more=reserved // 12 + 100 * MIB,
     )
 
 

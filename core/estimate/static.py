@@ -115,6 +115,42 @@ def frozen_bytes(shape: ModelShape, method: Method, habits: Habits) -> tuple[int
     return weights, scales
 
 
+def frozen_tensors(
+    shape: ModelShape, method: Method, habits: Habits
+) -> Iterator[tuple[int, ...]]:
+    """Give the bytes of the base model's tensors, those of one linear layer together.
+
+    The first of each is the 16-bit weight it was read as, gone once the others are
+    there; 0 where it is used as it was read.
+    """
+    for block in shape.blocks:
+        for _ in range(block.count):
+            for linear in block.linears:
+                yield _linear_tensors(linear, method, habits)
+
+
+def rest_tensors(shape: ModelShape) -> Iterator[int]:
+    """Give the elements of every tensor that quantisation leaves alone."""
+    yield from shape.embeddings
+    for block in shape.blocks:
+        for _ in range(block.count):
+            yield from block.other_tensors
+    yield from shape.final_norm
+    if not shape.tied:
+        yield shape.head.elements
+
+
+def _linear_tensors(linear: Linear, method: Method, habits: Habits) -> tuple[int, ...]:
+    elements = linear.elements
+    bias = (linear.outputs * habits.rest_bytes,) if linear.bias else ()
+    if habits.method == "qlora":
+        scales = -(-elements // _BLOCK) * (1 if method.double_quant else 4)
+        return 2 * elements, -(-elements // 2), scales, _CODE_BYTES, *bias
+    if habits.method == "lora8":
+        return 2 * elements, elements, 4 * linear.outputs, *bias
+    return 0, elements * habits.item_bytes, *bias
+
+
 def _linear_bytes(
     elements: int, outputs: int, method: Method, habits: Habits
 ) -> tuple[int, int]:

@@ -7,10 +7,16 @@ pass. The peak is affine in their number, so its maximum lies at an end.
 
 from dataclasses import dataclass
 
+from core.estimate.allocator import AllocatorTape
 from core.estimate.decoder import Decoder
 from core.estimate.graph import Graph, Value
 from core.estimate.loop import Habits, chunk_tokens
-from core.estimate.static import is_target
+from core.estimate.static import (
+    adapter_tensors,
+    frozen_tensors,
+    is_target,
+    rest_tensors,
+)
 from core.estimate.tape import (
     ACTIVATION,
     GRADIENT,
@@ -54,11 +60,19 @@ class _Acted:
 class _Step:
     """The step of one micro-batch."""
 
-    def __init__(self, shape: ModelShape, plan: Plan, habits: Habits) -> None:
+    def __init__(
+        self,
+        shape: ModelShape,
+        plan: Plan,
+        habits: Habits,
+        tape: Tape,
+        *,
+        every_layer: bool = False,
+    ) -> None:
         self.shape = shape
         self.plan = plan
         self.habits = habits
-        self.tape = Tape()
+        self.tape = tape
         self.graph = Graph(self.tape)
         self.decoder = Decoder(
             self.graph,
@@ -68,7 +82,7 @@ class _Step:
             length=plan.train.seq_len,
         )
         self.tokens = plan.train.batch_size * plan.train.seq_len
-        self.acted = _to_act(shape)
+        self.acted = _all_layers(shape) if every_layer else _to_act(shape)
 
     def run(self, gradients: int) -> Tape:
         """Act out the step; `gradients` bytes of earlier micro-batches are there."""
@@ -267,6 +281,41 @@ def _to_act(shape: ModelShape) -> list[_Acted]:
     return [_Acted(block=block, others=block.count - 1) for block in shape.blocks]
 
 
+def _all_layers(shape: ModelShape) -> list[_Acted]:
+    return [
+        _Acted(block=block, others=0)
+        for block in shape.blocks
+        for _ in range(block.count)
+    ]
+
+
+def reserved_peak(shape: ModelShape, plan: Plan, habits: Habits) -> int:
+    """Return what the caching allocator reserves for loading and two whole steps.
+
+    Acts out every layer: some fifty milliseconds. The optimiser's states are made at the
+    end of the first step, as tensors of their own: they fill small holes.
+    """
+    tape = AllocatorTape()
+    read = 2 if habits.quantised else habits.rest_bytes
+    rest = list(rest_tensors(shape))
+    as_read = [tape.hold(n * read) for n in rest]
+    stays: list[Storage] = []
+    for sixteen_bit, *parts in frozen_tensors(shape, plan.method, habits):
+        whole = tape.hold(sixteen_bit) if sixteen_bit else None
+        stays += [tape.hold(part) for part in parts]
+        del whole
+    if read != habits.rest_bytes:  # prepare_model_for_kbit_training widens one by one
+        for number, elements in enumerate(rest):
+            as_read[number] = tape.hold(elements * habits.rest_bytes)
+    stays += as_read
+    trained = list(adapter_tensors(shape, plan.method))
+    stays += [tape.hold(4 * n) for n, count in trained for _ in range(count)]
+    _Step(shape, plan, habits, tape, every_layer=True).run(0)
+    stays += [tape.hold(4 * n) for n, count in trained for _ in range(2 * count)]
+    _Step(shape, plan, habits, tape, every_layer=True).run(0)
+    return tape.allocator.peak
+
+
 def step_peak(
     shape: ModelShape, plan: Plan, habits: Habits, *, gradients: int
 ) -> StepPeak:
@@ -279,7 +328,7 @@ def step_peak(
         gradients: Bytes of gradients left by earlier micro-batches; 0 without
             accumulation.
     """
-    tape = _Step(shape, plan, habits).run(gradients)
+    tape = _Step(shape, plan, habits, Tape()).run(gradients)
     held = tape.peak_by_kind
     return StepPeak(
         activations=held[0], gradients=held[1], logits=held[2], workspace=held[3]

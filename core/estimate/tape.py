@@ -56,6 +56,9 @@ class Tape:
         """Return a new storage of `n_bytes`, rounded as the allocator does."""
         size = rounded(n_bytes)
         self._add(size, kind)
+        return self._storage(size, kind)
+
+    def _storage(self, size: int, kind: Kind) -> Storage:
         return Storage(self, size, kind)
 
     def brush(self, n_bytes: int, kind: Kind = WORKSPACE) -> None:
