@@ -5,18 +5,22 @@ from typing import Any
 
 from core.cli.plan_flags import given_keys, plan_with_flags
 from core.cli.request import Request
+from core.cli.starter import follow_task
 from core.cli.table import pairs, table
 from core.errors import RequestError
 from core.estimate.advice import Fit, fit_plan
 from core.estimate.answer import MemoryEstimate
+from core.estimate.loop import compute_dtype
 from core.estimate.memory import estimate, estimates
+from core.estimate.ranking import rank
 from core.hardware.budget import DeviceBudget, device_budget
-from core.models.find import find_model, shape_of
+from core.models.catalogue import catalogue, catalogue_shape
+from core.models.find import config_of, find_model, shape_of
 from core.models.shape import ModelShape
 from core.plan.codec import field_named, to_tree
 from core.plan.fields import with_value
 from core.plan.plan import Plan
-from core.units import bytes_text, parse_bytes
+from core.units import bytes_text, count_text, parse_bytes
 from core.wire import to_json
 
 
@@ -25,8 +29,10 @@ def estimate_command(request: Request) -> int:
     arguments = request.arguments
     plan, shape = _asked(request)
     budget = _budget(request)
-    found = estimate(plan, shape, budget, loop=arguments.loop)
+    exact = _dry_run(request, plan, budget) if request.get("dry_run") else None
+    found = estimate(plan, shape, budget, loop=arguments.loop, measured_tensors=exact)
     methods = estimates(plan, shape, budget, loop=arguments.loop)
+    methods[found.method] = found
     request.console.answer(
         {
             **_document(found),
@@ -38,8 +44,36 @@ def estimate_command(request: Request) -> int:
     return 0
 
 
+def _dry_run(request: Request, plan: Plan, budget: DeviceBudget) -> int:
+    """Return the bytes of all tensors at the peak, as the engine's own step has them.
+
+    Raises:
+        TunesmithError: The model cannot be built, or nothing can be dry-run so.
+    """
+    if request.arguments.loop != "tunesmith":
+        raise RequestError(
+            "dry_run.loop",
+            "A dry run executes Tunesmith's own loop, not a plain one.",
+            hint="Leave out --loop plain, or --dry-run.",
+        )
+    places = request.places
+    facts = find_model(request.arguments.model, places)
+    order = {
+        "config": config_of(facts, places),
+        "plan": to_tree(plan),
+        "dtype": compute_dtype(plan, budget),
+        "has_flash": (budget.compute_capability or (8, 0)) >= (8, 0),
+    }
+    return int(follow_task(request, "dry_run", order)["tensors"])
+
+
 def fit_command(request: Request) -> int:
-    """Answer with the best plan that fits, and what was changed for it."""
+    """Answer with the best plan that fits, and what was changed for it.
+
+    Without a model: which models of the catalogue fit, the largest first.
+    """
+    if not request.arguments.model:
+        return _rank_command(request)
     plan, shape = _asked(request)
     keep = [*_kept(request), *given_keys(request.arguments)]
     budget = _budget(request)
@@ -54,6 +88,38 @@ def fit_command(request: Request) -> int:
             "max_batch": fit.max_batch,
         },
         _fit_text(fit, budget),
+    )
+    return 0
+
+
+def _rank_command(request: Request) -> int:
+    plan = plan_with_flags(Plan(), request.arguments)
+    budget = _budget(request)
+    known = [(facts, catalogue_shape(facts.id)) for facts in catalogue()]
+    ranked = rank([(f, s) for f, s in known if s is not None], plan, budget)
+    rows = [
+        (
+            one.facts.id,
+            count_text(one.facts.parameters or 0),
+            one.method,
+            bytes_text(one.estimate.process),
+            one.estimate.verdict,
+        )
+        for one in ranked
+    ]
+    request.console.answer(
+        {
+            "models": [
+                {
+                    "id": one.facts.id,
+                    "parameters": one.facts.parameters,
+                    **_document(one.estimate),
+                }
+                for one in ranked
+            ],
+            "device": budget.name,
+        },
+        table(("MODEL", "SIZE", "METHOD", "NEEDS", "VERDICT"), rows),
     )
     return 0
 

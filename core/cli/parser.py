@@ -174,6 +174,10 @@ class _Grower:
             "--loop", choices=("tunesmith", "plain"), default="tunesmith",
             help="price our engine, or a plain peft + transformers loop",
         )  # fmt: skip
+        estimate.add_argument(
+            "--dry-run", action="store_true",
+            help="run the real step without numbers: exact, takes some seconds",
+        )  # fmt: skip
         add_plan_flags(estimate)
         fit = self._command(
             "fit", "core.cli.estimate:fit_command", "find the best plan that fits"

@@ -40,6 +40,12 @@ def catalogue_shape(id: str) -> ModelShape | None:  # noqa: A002 - the plan's wo
     return None if row is None else read_shape(row["config"])
 
 
+def catalogue_config(id: str) -> Mapping[str, Any] | None:  # noqa: A002 - the plan's word
+    """Return the sizes of one catalogue model as its config.json has them, or None."""
+    row = _rows().get(id)
+    return None if row is None else row["config"]
+
+
 def _facts(row: Mapping[str, Any]) -> ModelFacts:
     config = row["config"]
     length = config.get("max_position_embeddings", config.get("n_positions"))

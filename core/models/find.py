@@ -4,10 +4,16 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from core.errors import ModelError
 from core.models.added import added_models, is_hub_id
-from core.models.catalogue import catalogue, catalogue_facts, catalogue_shape
+from core.models.catalogue import (
+    catalogue,
+    catalogue_config,
+    catalogue_facts,
+    catalogue_shape,
+)
 from core.models.config import read_config
 from core.models.facts import ModelFacts
 from core.models.folder import check_config, check_folder, facts_of_folder
@@ -92,6 +98,27 @@ def shape_of(facts: ModelFacts, places: Places) -> ModelShape:
         f"{facts.id} is not on this disk, so its sizes are unknown.",
         hint="Download it first, or give its config.json.",
     )
+
+
+def config_of(facts: ModelFacts, places: Places) -> dict[str, Any]:
+    """Return the content of a model's config.json, on this disk or in the catalogue.
+
+    Raises:
+        ModelError: It is nowhere to be read.
+    """
+    if facts.path is not None:
+        return read_config(facts.path)
+    file = Path(facts.id).expanduser()
+    if file.is_file():
+        return read_config(file)
+    made = starter_path(places) if facts.id == STARTER_ID else None
+    if made is not None:
+        return read_config(made)
+    known = catalogue_config(STARTER_HUB_ID if facts.id == STARTER_ID else facts.id)
+    if known is not None:
+        return dict(known)
+    shape_of(facts, places)  # says why not
+    return {}
 
 
 def _candidates(places: Places) -> Iterator[ModelFacts]:
