@@ -6,6 +6,7 @@ chart to paint, seven times over on a run's page; this takes two.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 # Charts grow, they do not play: six pictures a second are plenty, and seven charts
 # on a page then leave the window's thread free.
 _PAINT_MS: Final = 160
+# Each chart keeps a time of its own, so that a page's charts do not all paint at once.
+_OFFSETS_MS: Final = itertools.cycle((0, 30, 60, 90, 120, 150))
 _TICK_LENGTH: Final = 4
 _PIXELS_A_COLUMN: Final = 3
 
@@ -71,18 +74,19 @@ class Plot(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 100)
+        self._rest_ms = _PAINT_MS + next(_OFFSETS_MS)
         self._since = QElapsedTimer()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.update)
 
     def show_curves(self, curves: Sequence[Curve], rules: Sequence[Rule]) -> None:
-        """Paint `curves` and `rules` soon; at most six times a second."""
+        """Paint `curves` and `rules` soon; three to six times a second."""
         self._curves, self._rules = tuple(curves), tuple(rules)
-        if not self._since.isValid() or self._since.elapsed() >= _PAINT_MS:
+        if not self._since.isValid() or self._since.elapsed() >= self._rest_ms:
             self.update()
         elif not self._timer.isActive():
-            self._timer.start(_PAINT_MS - self._since.elapsed())
+            self._timer.start(self._rest_ms - self._since.elapsed())
 
     def set_log(self, log: bool) -> None:  # noqa: FBT001 - a setter
         """Paint y by its order of magnitude, or as it is."""
