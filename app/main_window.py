@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -330,6 +331,9 @@ class MainWindow(QWidget):
                 if shiboken6.isValid(widget):  # the page may have let it go meanwhile
                     widget.ensurePolished()
                 yield
+        # What stands now stays until the end: the garbage collector, which stops every
+        # thread while it looks, need not look at it again.
+        gc.freeze()
 
 
 def _brand() -> QWidget:
