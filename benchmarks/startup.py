@@ -47,7 +47,7 @@ class Shown(session.MainWindow):
             QTimer.singleShot(0, done)
 def done():
     shown = time.perf_counter() - begun
-    heavy = [m for m in ("torch", "transformers", "peft", "numpy", "pyqtgraph",
+    heavy = [m for m in ("torch", "transformers", "peft", "numpy",
                          "pyarrow", "datasets") if m in sys.modules]
     print(shown, *heavy)
     QApplication.quit()

@@ -89,14 +89,14 @@ def test_the_window_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_the_first_picture_needs_no_charts(tmp_path: Path) -> None:
-    """numpy, pyarrow and pyqtgraph load when something needs them, not at the start."""
+    """numpy and pyarrow load when something needs them, not at the start."""
     after = "print('modules', *sys.modules, flush=True);" + QUIT
     done = subprocess.run(
         command(after), cwd=ROOT, env=environment(tmp_path),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    assert set() == {"numpy", "pyarrow", "pyqtgraph"} & set(done.stdout.split())
+    assert set() == {"numpy", "pyarrow"} & set(done.stdout.split())
 
 
 def test_a_second_start_raises_the_first(
