@@ -114,12 +114,12 @@ class Decoder(Layers):
     def _attended(
         self, attention: Attention, query: Value, key: Value, value: Value
     ) -> Value:
-        if self.habits.kernel == "eager" or attention.softcap:
-            return self._eager(attention, query, key, value)
         if self.habits.autocast:
             item = self.habits.item_bytes
             query, key = self.to(query, item), self.to(key, item)
             value = self.to(value, item)
+        if self.habits.kernel == "eager" or attention.softcap:
+            return self._eager(attention, query, key, value)
         expands = self.habits.kernel == "efficient"
         if expands and attention.kv_heads != attention.heads:
             key = self._expanded(key, query.elements)
@@ -186,6 +186,11 @@ class Decoder(Layers):
         if attention.kv_heads != attention.heads:
             key = self._expanded(key, query.elements)
             value = self._expanded(value, query.elements)
+        elif attention.fused:
+            # views of one projection are copied before a batched product
+            value = self._clone(value)
+            if not attention.rotary:
+                query, key = self._clone(query), self._clone(key)
         scores = self.rows * self.length * attention.heads
         weights = self._batched(query, key, scores)
         del key
