@@ -89,7 +89,7 @@ def test_the_window_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_the_first_picture_needs_no_charts(tmp_path: Path) -> None:
-    """numpy and pyarrow load when something needs them, not at the start."""
+    """Numpy and pyarrow load when something needs them, not at the start."""
     after = "print('modules', *sys.modules, flush=True);" + QUIT
     done = subprocess.run(
         command(after), cwd=ROOT, env=environment(tmp_path),
