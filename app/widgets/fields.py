@@ -206,12 +206,6 @@ class Segmented(QFrame):
         """Show `key` as chosen, without saying `picked`."""
         self._buttons[key].setChecked(True)
 
-    def set_enabled(self, key: str, enabled: bool, *, why: str = "") -> None:  # noqa: FBT001
-        """Offer `key` or not, and say `why` on hover."""
-        self._buttons[key].setEnabled(enabled)
-        if why:
-            self._buttons[key].setToolTip(plain_tip(why))
-
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the arrows choose: Tab reaches only the chosen one, as in any group."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
@@ -299,11 +293,6 @@ class LabeledSlider(QWidget):
         with QSignalBlocker(self.slider), QSignalBlocker(self.spin):
             self.spin.setValue(value)
             self.slider.setValue(self._nearest(value))
-        self._mark()
-
-    def set_default(self, default: float) -> None:
-        """Take another value as the default."""
-        self._default = default
         self._mark()
 
     def set_stops(self, stops: Sequence[float]) -> None:

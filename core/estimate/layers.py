@@ -4,13 +4,11 @@ Follows peft 0.21 (tuners/lora/layer.py, bnb.py), bitsandbytes 0.50
 (autograd/_functions.py) and transformers 5.23's modeling files.
 """
 
-from collections.abc import Sequence
-
 from core.estimate.graph import Graph, Value
 from core.estimate.loop import Habits
 from core.estimate.ops import Ops
 from core.estimate.static import is_target
-from core.estimate.tape import GRADIENT, WORKSPACE, Storage, rounded
+from core.estimate.tape import GRADIENT, WORKSPACE, Storage
 from core.models.shape import Linear, NormKind
 from core.plan.plan import Method
 
@@ -245,8 +243,3 @@ class Layers(Ops):
             (x,), (x.storage, mean, root), lambda _: (tape.hold(size),)
         )
         return Value(out, x.elements, item, node)
-
-
-def total_rounded(sizes: Sequence[int]) -> int:
-    """Return the bytes the allocator sets aside for tensors of these sizes."""
-    return sum(rounded(size) for size in sizes)

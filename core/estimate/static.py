@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.estimate.loop import Habits
 from core.estimate.tape import rounded
-from core.models.shape import Experts, Linear, ModelShape
+from core.models.shape import Linear, ModelShape
 from core.plan.plan import ALL_LINEAR, Method, Optimizer
 
 # QLoRA, section 3 (arXiv:2305.14314): one scale for 64 weights, and with double
@@ -206,8 +206,3 @@ def _states(
         if eight:
             held += 2 * count * rounded(4 * -(-elements // _BLOCK_OF_SCALES))
     return held, paged
-
-
-def has_experts(shape: ModelShape) -> bool:
-    """Return whether part of the model is a mixture of experts."""
-    return any(isinstance(block.mlp, Experts) for block in shape.blocks)
