@@ -34,15 +34,12 @@ class Console:
         self.clear()
         if self.as_json:
             tree = to_json(document)
-            print(
-                json.dumps(tree, ensure_ascii=False, allow_nan=False, indent=1),
-                file=self._out,
-                flush=True,
-            )
+            shown = json.dumps(tree, ensure_ascii=False, allow_nan=False, indent=1)
+            _put(self._out, f"{shown}\n")
         elif self.as_events:
-            print(line({"kind": "result", **document}), file=self._out, flush=True)
+            _put(self._out, f"{line({'kind': 'result', **document})}\n")
         elif text:
-            print(text, file=self._out, flush=True)
+            _put(self._out, f"{text}\n")
 
     def event(self, event: Any) -> None:
         """Give one event as a line of JSON, if events were asked for."""
@@ -51,18 +48,18 @@ class Console:
         self.clear()
         stream = self._err if self.as_json else self._out
         text = event if isinstance(event, str) else line(event)
-        print(text, file=stream, flush=True)
+        _put(stream, f"{text}\n")
 
     def say(self, text: str, *, end: str = "\n") -> None:
         """Give a piece of a conversation to a person; nothing with --json."""
         if not (self.as_json or self.as_events):
             self.clear()
-            print(text, end=end, file=self._out, flush=True)
+            _put(self._out, f"{text}{end}")
 
     def note(self, text: str) -> None:
         """Tell a person something beside the answer."""
         self.clear()
-        print(text, file=self._err, flush=True)
+        _put(self._err, f"{text}\n")
 
     def draw(self, text: str) -> None:
         """Redraw the one live line, if a person watches."""
@@ -71,14 +68,14 @@ class Console:
         width = shutil.get_terminal_size().columns - 1
         shown = text[:width]
         blank = " " * max(0, self._drawn - len(shown))
-        print(f"\r{shown}{blank}", end="", file=self._err, flush=True)
+        _put(self._err, f"\r{shown}{blank}")
         self._drawn = len(shown)
 
     def clear(self) -> None:
         """Take the live line away."""
         if self._drawn:
             blank = " " * self._drawn
-            print(f"\r{blank}\r", end="", file=self._err, flush=True)
+            _put(self._err, f"\r{blank}\r")
             self._drawn = 0
 
     def fail(
@@ -95,6 +92,12 @@ class Console:
             self.answer(document, "")
         sentences = [err.message, err.hint]
         self.note("\n".join(sentence for sentence in sentences if sentence))
+
+
+def _put(stream: TextIO, text: str) -> None:
+    """Write `text` whole: ``print`` ends its line apart, and Ctrl-C fell between."""
+    stream.write(text)
+    stream.flush()
 
 
 def standard_console(*, as_json: bool, as_events: bool) -> Console:

@@ -3,6 +3,8 @@
 import io
 import json
 
+import pytest
+
 from core.cli.console import Console
 from core.errors import DatasetError, Where
 
@@ -85,3 +87,23 @@ def test_the_live_line_leaves_nothing_behind() -> None:
     told.note("note")
 
     assert "\ra long line\rshort      \r     \rnote\n" == err.getvalue()
+
+
+class Struck(io.StringIO):
+    """A stream whose every write is followed by Ctrl-C."""
+
+    def write(self, text: str, /) -> int:
+        super().write(text)
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_never_tears_a_line() -> None:
+    """What is said after the interruption begins on a line of its own."""
+    out = Struck()
+    told = Console(as_json=False, as_events=True, out=out, err=io.StringIO())
+    for say in (lambda: told.event({"kind": "step"}), lambda: told.answer({}, "")):
+        with pytest.raises(KeyboardInterrupt):
+            say()
+
+    kinds = [json.loads(line)["kind"] for line in out.getvalue().splitlines()]
+    assert ["step", "result"] == kinds

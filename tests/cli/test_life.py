@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.places import Places
 from core.plan.codec import write_plan
 from core.plan.fields import with_value
 from core.plan.plan import Plan
-from core.runs.folder import RunFolder
+from core.runs.folder import RunFolder, is_alive
 from tests.cli.conftest import Cli
 from tests.cli.tiny import write_rows, write_tiny_model
 
@@ -93,6 +93,32 @@ class Child:
         self.process.communicate()  # closes both pipes
         return self.process.wait(), last
 
+    def close(self) -> None:
+        """Leave nothing behind, however the test went."""
+        self.process.kill()
+        self.process.communicate()
+
+
+Start = Callable[..., Child]
+
+
+@pytest.fixture
+def start(places: Places) -> Iterator[Start]:
+    """Start ``tunesmith …`` beside the test; it and its run end with the test."""
+    children: list[Child] = []
+
+    def begin(*words: str) -> Child:
+        children.append(Child(*words))
+        return children[-1]
+
+    yield begin
+    for child in children:
+        child.close()
+    for run in map(RunFolder, places.runs.iterdir()):
+        at_work = run.written_status()
+        if at_work.pid and is_alive(at_work.pid, at_work.pid_started):
+            os.kill(at_work.pid, signal.SIGTERM)
+
 
 def only_run(places: Places) -> RunFolder:
     (path,) = places.runs.iterdir()
@@ -145,10 +171,10 @@ def test_from_plan_to_adapter_to_answers(
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C as a signal")
 def test_ctrl_c_pauses_and_stop_keeps_what_was_learnt(
-    cli: Cli, places: Places, plan_file: Path
+    cli: Cli, places: Places, plan_file: Path, start: Start
 ) -> None:
     """Status 130 with the state saved; a paused run can be ended with its adapter."""
-    child = Child("train", str(plan_file), "--set", ENDLESS)
+    child = start("train", str(plan_file), "--set", ENDLESS)
     child.until("metrics", step=2)
     child.process.send_signal(signal.SIGINT)
     status, last = child.end()
@@ -173,12 +199,14 @@ def test_ctrl_c_pauses_and_stop_keeps_what_was_learnt(
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_a_killed_engine_is_told_and_resumed(
-    cli: Cli, places: Places, plan_file: Path
+    cli: Cli, places: Places, plan_file: Path, start: Start
 ) -> None:
     """Status 1 with the cause; `resume` ends with the adapter of a whole run."""
-    whole = cli("train", str(plan_file), "--json").document
-    child = Child("train", str(plan_file))
-    child.until("checkpoint", step=2)
+    # two thirds are left to train when the engine is killed, however late that is
+    steps = ["--set", "train.max_steps=60", "--set", "train.save_every=20"]
+    whole = cli("train", str(plan_file), *steps, "--json").document
+    child = start("train", str(plan_file), *steps)
+    child.until("checkpoint", step=20)
     run = next(
         run for path in places.runs.iterdir()
         if (run := RunFolder(path)).run_id != whole["run_id"]
@@ -195,7 +223,7 @@ def test_a_killed_engine_is_told_and_resumed(
 
     resumed = cli("resume", run.run_id, "--json")
     assert 0 == resumed.status, resumed.err
-    assert ("done", 6) == (resumed.document["status"], resumed.document["steps"])
+    assert ("done", 60) == (resumed.document["status"], resumed.document["steps"])
     weights = "adapter_model.safetensors"
     assert sha256(Path(whole["adapter_dir"]) / weights) == sha256(
         Path(resumed.document["adapter_dir"]) / weights
@@ -203,10 +231,10 @@ def test_a_killed_engine_is_told_and_resumed(
 
 
 def test_a_run_is_paused_and_discarded_from_elsewhere(
-    cli: Cli, places: Places, plan_file: Path
+    cli: Cli, places: Places, plan_file: Path, start: Start
 ) -> None:
     """Its follower ends with status 0; nothing of it stays but the history."""
-    child = Child("train", str(plan_file), "--set", ENDLESS)
+    child = start("train", str(plan_file), "--set", ENDLESS)
     child.until("metrics", step=1)
     run = only_run(places)
     busy = cli("resume", run.run_id, "--json")
