@@ -58,6 +58,7 @@ class ModelsPage(Page):
         self._notice = Notice(closable=True)
         self._progress = ProgressRow()
         self._progress.cancelled.connect(model.models.cancel)
+        self._progress.pause_pressed.connect(model.models.pause_or_go_on)
         self._make_parts()
         self._lay_out()
         model.changed.connect(self.render_view)
@@ -139,7 +140,10 @@ class ModelsPage(Page):
         self._progress.setVisible(progress is not None)
         if progress is not None:
             self._progress.show_progress(
-                progress.what, fraction=progress.fraction, detail=progress.detail
+                progress.what,
+                fraction=progress.fraction,
+                detail=progress.detail,
+                pause=progress.pause,
             )
         self._detail.render_view(view)
 

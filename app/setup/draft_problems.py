@@ -57,7 +57,9 @@ def _model_problems(state: SetupState) -> list[Problem]:
     models = state.models
     chosen = models.chosen
     if models.work is not None and models.work_id == state.plan.model.id:
-        return [_error("model.id", f"{models.work.what}: wait until it is done.")]
+        rests = models.work.pause == "paused"
+        todo = "it is paused; go on with it" if rests else "wait until it is done"
+        return [_error("model.id", f"{models.work.what}: {todo}.")]
     if chosen is None:
         if state.plan.model.id and models.unusable is not None:
             return [_error("model.id", models.unusable.message)]

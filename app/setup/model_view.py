@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from app.setup.state import Failure, ModelState, Work
+from app.setup.state import Failure, ModelState, Pause, Work
 from app.setup.words import (
     METHOD_BITS,
     METHOD_NAMES,
@@ -62,6 +62,7 @@ class Progress:
     what: str
     fraction: float | None
     detail: str
+    pause: Pause = "cannot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,10 @@ def progress_of(work: Work | None) -> Progress | None:
     if work is None:
         return None
     return Progress(
-        what=work.what, fraction=fraction_of(work), detail=work_detail(work)
+        what=work.what,
+        fraction=fraction_of(work),
+        detail=work_detail(work),
+        pause=work.pause,
     )
 
 

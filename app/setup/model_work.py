@@ -64,6 +64,7 @@ class ModelWork(QObject):
         self._ports = ports
         self._since = QElapsedTimer()
         self._unpacks = False
+        self._pauses = False
         self._had: float | None = None  # what an earlier download had fetched already
         self._priced_for: tuple[object, ...] = ()
         self._listing = self._asker(self._on_listed, self._on_list_failed)
@@ -166,9 +167,25 @@ class ModelWork(QObject):
             self._fetching.start("make_starter", self._request(chosen.id))
         else:
             self._set(work=Work(what=f"Downloading {chosen.name}", unit="bytes"))
-            # A keyring may take its time, or ask its owner.
-            self._fetch_environment.ask(self._ports.hub_environment)
+            self._download()
         self._set(work_id=chosen.id, failure=None)
+
+    def _download(self) -> None:
+        self._had = None
+        # A keyring may take its time, or ask its owner.
+        self._fetch_environment.ask(self._ports.hub_environment)
+
+    def pause_or_go_on(self) -> None:
+        """Let the download rest, or go on with it: what has come is kept."""
+        work = self.state.work
+        if work is None or work.pause == "cannot":
+            return
+        if work.pause == "can":
+            self._pauses = True
+            self._fetching.cancel()
+        elif not self._fetching.is_busy:
+            self._set(work=replace(work, pause="cannot"), failure=None)
+            self._download()
 
     def _request(self, model_id: str) -> dict[str, str]:
         return {"id": model_id, "home": str(self._ports.places.home)}
@@ -179,7 +196,8 @@ class ModelWork(QObject):
         self._fetching.start("download", request, environment=environment)
 
     def cancel(self) -> None:
-        """End the unpacking or download that runs."""
+        """End the unpacking or download that runs or rests."""
+        self._pauses = False
         self._fetch_environment.cancel()
         if self._fetching.is_busy:
             self._fetching.cancel()
@@ -299,6 +317,7 @@ class ModelWork(QObject):
                 done=done,
                 total=float(total) if total else None,
                 unit=str(event.get("unit") or work.unit),
+                pause="can" if event.get("what") == "download" else "cannot",
                 # The mean since the start: steadier than the last second's.
                 per_s=fetched / elapsed_s if fetched and elapsed_s > 1 else None,
             )
@@ -314,8 +333,13 @@ class ModelWork(QObject):
 
     @Slot(object)
     def _on_fetch_failed(self, err: TunesmithError) -> None:
-        failure = None if err.code == "cancelled" else Failure.of(err)
-        self._set(work=None, work_id="", failure=failure)
+        pauses, self._pauses = self._pauses, False
+        if err.code != "cancelled":
+            self._set(work=None, work_id="", failure=Failure.of(err))
+        elif pauses and self.state.work is not None:
+            self._set(work=replace(self.state.work, pause="paused", per_s=None))
+        else:
+            self._set(work=None, work_id="")
 
     @Slot(object)
     def _on_found(self, result: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from core.plan.plan import MethodKind, Plan
 
 Step = Literal["model", "data", "method", "fit", "start"]
 STEPS: Final[tuple[Step, ...]] = ("model", "data", "method", "fit", "start")
+Pause = Literal["cannot", "can", "paused"]
 Shown = Literal["all", "fits", "here", "download"]
 
 
@@ -37,6 +38,7 @@ class Work:
     total: float | None = None
     unit: str = ""
     per_s: float | None = None
+    pause: Pause = "cannot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

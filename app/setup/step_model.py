@@ -70,6 +70,7 @@ class ModelStep(QWidget):
         self.chosen = Notice()
         self.progress = ProgressRow("")
         self.progress.cancelled.connect(model.cancel_model_work)
+        self.progress.pause_pressed.connect(model.pause_model_work)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -114,6 +115,7 @@ class ModelStep(QWidget):
                 view.progress.what,
                 fraction=view.progress.fraction,
                 detail=view.progress.detail,
+                pause=view.progress.pause,
             )
         if not view.chosen_title or view.chosen_tone == "good" or view.progress:
             self.chosen.clear()

@@ -235,6 +235,10 @@ class SetupViewModel(QObject):
         """End the unpacking or download."""
         self._models.cancel()
 
+    def pause_model_work(self) -> None:
+        """Pause the download, or go on with it."""
+        self._models.pause_or_go_on()
+
     def check_data_again(self) -> None:
         """Read the files again."""
         self._data.check_again()

@@ -56,7 +56,9 @@ def work_detail(work: Work) -> str:
         return f"step {min(work.done + 1, work.total):.0f} of {work.total:.0f}"
     amount = _amount(work.done, work.unit)
     parts = [f"{amount} of {_amount(work.total, work.unit)}"]
-    if work.per_s:
+    if work.pause == "paused":
+        parts.append("paused")
+    elif work.per_s:
         if work.unit == "bytes":
             parts.append(f"{bytes_text(work.per_s)}/s")
         left_s = (work.total - work.done) / work.per_s

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QProgressBar, QWidget
 
@@ -10,6 +12,7 @@ from app.widgets.layout import column, grow, row
 from app.widgets.text import ElidedLabel, Text
 
 _PARTS = 1000
+Pause = Literal["cannot", "can", "paused"]
 
 
 class ThinBar(QProgressBar):
@@ -39,18 +42,17 @@ class ProgressRow(QWidget):
 
     Signals:
         cancelled (): the person wants it ended.
-        paused (): the person pressed pause or go on (only with ``can_pause``).
+        pause_pressed (): the person wants it to rest, or to go on.
     """
 
     cancelled = Signal()
-    paused = Signal()
+    pause_pressed = Signal()
 
     def __init__(
         self,
         what: str = "",
         *,
         can_cancel: bool = True,
-        can_pause: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -58,8 +60,7 @@ class ProgressRow(QWidget):
         self._detail = Text("", "caption")
         self._bar = ThinBar(what or "Progress")
         self._pause = IconButton("pause", name="Pause", size=16)
-        self._pause.setVisible(can_pause)
-        self._pause.clicked.connect(self.paused)
+        self._pause.clicked.connect(self.pause_pressed)
         self._cancel = IconButton("close", name="Cancel", size=16)
         self._cancel.setVisible(can_cancel)
         self._cancel.clicked.connect(self.cancelled)
@@ -73,20 +74,25 @@ class ProgressRow(QWidget):
         self.show_progress(what, fraction=None)
 
     def show_progress(
-        self, what: str, *, fraction: float | None, detail: str = ""
+        self,
+        what: str,
+        *,
+        fraction: float | None,
+        detail: str = "",
+        pause: Pause = "cannot",
     ) -> None:
         """Show `what`, how far (0 to 1; None where it cannot be known), `detail`.
 
         `detail` is for "312 of 988 MiB · 41 MiB/s · 16 s left".
         """
+        self._pause.setVisible(pause != "cannot")
+        rests = pause == "paused"
+        self._pause.set_icon(
+            "play" if rests else "pause",
+            name=f"{'Go on' if rests else 'Pause'}: {what}",
+        )
         self._what.setText(what)
         self._detail.setText(detail)
         self._cancel.setAccessibleName(f"Cancel: {what}")
         self._bar.setAccessibleName(what or "Progress")
         self._bar.show_fraction(fraction)
-
-    def show_paused(self, paused: bool) -> None:  # noqa: FBT001 - a setter
-        """Offer to go on instead of to pause, or the other way round."""
-        self._pause.set_icon(
-            "play" if paused else "pause", name="Go on" if paused else "Pause"
-        )

@@ -22,6 +22,9 @@ class HubStub:
     missing: bool = False
     cut_after: int | None = None
     """Break the connection once, after so many bytes of a large file."""
+    hold_after: int | None = None
+    """Send no more of a large file than so many bytes until `released`."""
+    released: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list[str])
     ranges: list[str] = field(default_factory=list[str])
     """The Range headers of requests that continued a download."""
@@ -120,6 +123,10 @@ def handler_of(stub: HubStub) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - o
                 self.connection.close()
                 return
             try:
+                if stub.hold_after is not None and len(part) > stub.hold_after:
+                    self.wfile.write(part[: stub.hold_after])
+                    part = part[stub.hold_after :]
+                    stub.released.wait(60)
                 self.wfile.write(part)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -13,6 +14,9 @@ from app.setup.model_work import ModelWork
 from app.setup.ports import Ports, hub_environment
 from core.models.find import all_models, find_model, shape_of
 from core.models.starter import STARTER_NAME
+from tests.app.setup.made import facts
+from tests.models.hub_stub import HubStub, serving
+from tests.models.test_hub import environment, files, safetensors
 
 
 @pytest.fixture
@@ -99,3 +103,45 @@ def test_the_starter_unpacks_itself_when_chosen(qtbot: QtBot, work: ModelWork) -
     assert work.state.shape is not None
     assert max(told) >= 1
     assert work.state.failure is None
+
+
+def test_a_download_rests_and_goes_on(
+    qtbot: QtBot, ports: Ports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paused, it holds what has come; gone on with, it fetches only the rest."""
+    weights = safetensors(25_000_000)
+    stub = HubStub(files=files(**{"model.safetensors": weights}), hold_after=15_000_000)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    with serving(stub):
+        tiny = facts(id="someone/tiny", name="tiny", path=None, source="hub")
+        work = ModelWork(
+            replace(
+                ports,
+                find_model=lambda _: tiny,
+                hub_environment=lambda: environment(stub, tmp_path),
+            )
+        )
+        with qtbot.waitSignal(work.resolved, timeout=30_000):
+            work.resolve(tiny.id)
+        work.make_ready()
+
+        def rests() -> bool:
+            return work.state.work is not None and work.state.work.pause == "paused"
+
+        def moves() -> bool:
+            under_way = work.state.work
+            return under_way is not None and under_way.done >= 10_000_000
+
+        qtbot.waitUntil(moves, timeout=60_000)
+        work.pause_or_go_on()
+        qtbot.waitUntil(rests, timeout=30_000)
+        stub.hold_after = None
+        stub.released.set()
+        work.pause_or_go_on()
+        qtbot.waitUntil(lambda: work.state.work is None, timeout=60_000)
+
+        assert work.state.failure is None
+        assert stub.ranges
+        here = list((tmp_path / "hf" / "hub").rglob("model.safetensors"))
+        assert weights == here[0].read_bytes()
+        work.shut_down()
