@@ -121,7 +121,7 @@ def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitVie
     words, tone = verdict_words(estimate) if estimate else ("", "neutral")
     return FitView(
         device_title=budget.name if budget else "Looking for a device",
-        device_detail=_device_detail(budget, is_other=state.other is not None),
+        device_detail=device_detail(budget, is_other=state.other is not None),
         is_other=state.other is not None,
         other_text=state.other_text,
         other_failure=state.other_failure,
@@ -131,8 +131,8 @@ def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitVie
         verdict=f"{METHOD_NAMES[plan.method.kind]} {words}" if estimate else "",
         verdict_tone=tone,
         reason=estimate.reason if estimate else "",
-        sliders=_sliders(plan, shape),
-        effective_text=_effective(plan),
+        sliders=slider_values(plan, shape),
+        effective_text=effective_text(plan),
         can_make_fit=estimate is not None,
         make_fit_text="How far can it go" if _fits(estimate) else "Make it fit",
         make_fit_tip=_make_fit_tip(estimate),
@@ -150,7 +150,8 @@ def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitVie
     )
 
 
-def _device_detail(budget: DeviceBudget | None, *, is_other: bool) -> str:
+def device_detail(budget: DeviceBudget | None, *, is_other: bool) -> str:
+    """Return what is free on `budget`, in words."""
     if budget is None:
         return ""
     if is_other:
@@ -166,13 +167,14 @@ def _free(estimate: MemoryEstimate | None) -> int:
 def _bars(plan: Plan, state: FitState) -> tuple[BarRow, ...]:
     kinds = _COMPARED if state.compares_all else TRAINABLE
     return tuple(
-        _bar(state.estimates[kind], is_chosen=kind == plan.method.kind)
+        bar_row(state.estimates[kind], is_chosen=kind == plan.method.kind)
         for kind in kinds
         if kind in state.estimates
     )
 
 
-def _bar(estimate: MemoryEstimate, *, is_chosen: bool) -> BarRow:
+def bar_row(estimate: MemoryEstimate, *, is_chosen: bool) -> BarRow:
+    """Return the bar of one method."""
     words, tone = verdict_words(estimate)
     trainable = estimate.method in TRAINABLE
     return BarRow(
@@ -208,7 +210,8 @@ def _named(name: str, size: int) -> tuple[str, int, str]:
     return label, size, tip
 
 
-def _sliders(plan: Plan, shape: ModelShape | None) -> tuple[SliderValue, ...]:
+def slider_values(plan: Plan, shape: ModelShape | None) -> tuple[SliderValue, ...]:
+    """Return the sliders that move memory, at the values of `plan`."""
     longest = shape.context_length if shape and shape.context_length else 8192
     lengths = _doubling(128, longest)
     return (
@@ -247,7 +250,8 @@ def _doubling(first: int, last: int) -> tuple[float, ...]:
     return tuple(stops)
 
 
-def _effective(plan: Plan) -> str:
+def effective_text(plan: Plan) -> str:
+    """Return what one step sees, in a sentence."""
     train = plan.train
     tokens = train.effective_batch * train.seq_len
     return (
