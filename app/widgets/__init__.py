@@ -30,7 +30,7 @@ Import from the module, not from here, so that a page loads only what it shows:
     drop_zone    DropZone(text=, hint=, actions=): dropped(tuple of Path).
     progress     ThinBar().show_fraction(0..1 | None);
                  ProgressRow(what).show_progress(what, fraction=, detail=, pause=);
-                 cancelled(), paused().
+                 cancelled(), pause_pressed().
     meter        Meter().show_value(name, words, fraction=): how full something is.
     tables       KeyValueTable(columns=).show_rows(((name, value[, tip]), …));
                  SideBySide().show_texts(((heading, text), …)).
