@@ -43,7 +43,11 @@ def ask_where(parent: QWidget, name: str, chosen: Callable[[Path], None]) -> Non
     dialog.setDefaultSuffix("png")  # before it asks whether to overwrite
     dialog.selectFile(name)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.fileSelected.connect(lambda path: chosen(Path(path)))
+
+    def saved_as(file: str) -> None:
+        chosen(Path(file))
+
+    dialog.fileSelected.connect(saved_as)
     dialog.open()
 
 
