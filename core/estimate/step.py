@@ -317,7 +317,12 @@ def reserved_peak(shape: ModelShape, plan: Plan, habits: Habits) -> int:
 
 
 def step_peak(
-    shape: ModelShape, plan: Plan, habits: Habits, *, gradients: int
+    shape: ModelShape,
+    plan: Plan,
+    habits: Habits,
+    *,
+    gradients: int,
+    tape: Tape | None = None,
 ) -> StepPeak:
     """Return the peak of one micro-batch's forward and backward pass.
 
@@ -327,8 +332,9 @@ def step_peak(
         habits: How the loop holds tensors.
         gradients: Bytes of gradients left by earlier micro-batches; 0 without
             accumulation.
+        tape: What to act on, for those who note more than the peak.
     """
-    tape = _Step(shape, plan, habits, Tape()).run(gradients)
+    tape = _Step(shape, plan, habits, tape or Tape()).run(gradients)
     held = tape.peak_by_kind
     return StepPeak(
         activations=held[0], gradients=held[1], logits=held[2], workspace=held[3]

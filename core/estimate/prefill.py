@@ -1,0 +1,209 @@
+"""Forward passes without gradients, acted out: reading a prompt, measuring a loss.
+
+Nothing is saved for a backward pass, so what one layer makes is gone with it; only the
+cache of keys and values grows. All layers of one kind need the same, so one of each kind
+is acted out on top of the whole cache.
+"""
+
+from dataclasses import dataclass, replace
+
+from core.estimate.decoder import Decoder
+from core.estimate.graph import Backward, Graph, Node, Value
+from core.estimate.loop import Habits, chunk_tokens
+from core.estimate.tape import ACTIVATION, LOGITS, WORKSPACE, Storage, Tape, rounded
+from core.models.shape import Attention, Block, ModelShape
+from core.plan.plan import Method
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardPeak:
+    """Bytes at the peak of a forward pass, besides weights."""
+
+    cache: int
+    """Keys and values of all tokens, as they stand when the pass is over."""
+    scratch: int
+    """Everything else alive at once."""
+
+    @property
+    def total(self) -> int:
+        return self.cache + self.scratch
+
+
+class _NoGraph(Graph):
+    """``torch.inference_mode``: no operation is remembered."""
+
+    def add(
+        self,
+        inputs: object,  # noqa: ARG002 - nothing depends on them
+        saved: tuple[Storage, ...],  # noqa: ARG002
+        backward: Backward,  # noqa: ARG002
+    ) -> Node | None:
+        return None
+
+
+class _Reader(Decoder):
+    """A decoder that keeps keys and values, as transformers' ``DynamicCache`` does."""
+
+    cached: list[Storage]
+    keeps: bool
+
+    def _attended(
+        self, attention: Attention, query: Value, key: Value, value: Value
+    ) -> Value:
+        if self.keeps:
+            key, value = self._remembered(key), self._remembered(value)
+        if attention.window is None or self.length <= attention.window:
+            return super()._attended(attention, query, key, value)
+        # A window shorter than the prompt needs a mask, which flash kernels do not take:
+        # heads are copied (transformers' use_gqa_in_sdpa) and the mask becomes a bias.
+        how, self.habits = self.habits, self._without_flash()
+        bias = self.new(self.length * self.length, how.item_bytes, WORKSPACE)
+        try:
+            return super()._attended(attention, query, key, value)
+        finally:
+            self.habits = how
+            del bias
+
+    def _without_flash(self) -> Habits:
+        if self.habits.kernel == "eager":
+            return self.habits
+        return replace(self.habits, kernel="efficient")
+
+    def _remembered(self, x: Value) -> Value:
+        """``torch.cat((cache, x))``: a copy that stays."""
+        out = self.new(x.elements, x.item_bytes)
+        self.cached.append(out.storage)
+        return out
+
+
+def read_prompt(
+    shape: ModelShape, method: Method, habits: Habits, *, tokens: int, batch: int = 1
+) -> ForwardPeak:
+    """Return the peak of reading `tokens` tokens and drawing the next one.
+
+    The engine reads a conversation anew for every answer, whole, and asks for the last
+    token's logits only.
+    """
+    cache = cache_bytes(shape, habits, tokens=tokens, batch=batch)
+    peak = 0
+    for block in shape.blocks:
+        tape = Tape()
+        reader = _reader(tape, method, habits, batch=batch, length=tokens)
+        reader.keeps = True
+        reader.cached = []
+        own = _cache_of(block, habits, tokens=tokens, batch=batch)
+        tape.ballast(cache - own, ACTIVATION)
+        _act(reader, shape, block, habits)
+        _sample(tape, shape, habits, batch)
+        peak = max(peak, tape.peak)
+    return ForwardPeak(cache=cache, scratch=max(0, peak - cache))
+
+
+def measure_loss(
+    shape: ModelShape, method: Method, habits: Habits, *, length: int, batch: int
+) -> ForwardPeak:
+    """Return the peak of the loss of one batch, logits chunk by chunk.
+
+    As `core.engine.learner.Learner.losses`: no cache, and 16-bit copies of the adapter
+    stay until the pass is over.
+    """
+    peak, copies = 0, 0
+    for number, block in enumerate(shape.blocks):
+        tape = Tape()
+        reader = _reader(tape, method, habits, batch=batch, length=length)
+        reader.keeps = False
+        before = sum(kind.count for kind in shape.blocks[:number])
+        tape.ballast(copies * before, WORKSPACE)
+        last = _act(reader, shape, block, habits)
+        narrowed = sum(cast.n_bytes for cast in reader.graph.casts.values())
+        tape.ballast(narrowed * (block.count - 1), WORKSPACE)
+        copies = narrowed
+        _chunk(tape, shape, habits, batch * length)
+        del last
+        peak = max(peak, tape.peak)
+    return ForwardPeak(cache=0, scratch=peak)
+
+
+def cache_bytes(
+    shape: ModelShape, habits: Habits, *, tokens: int, batch: int = 1
+) -> int:
+    """Return the bytes of keys and values right after a prompt was read.
+
+    A sliding window does not help yet: the cache keeps a view of all the prompt's
+    tokens until the next one comes (transformers' ``DynamicSlidingWindowLayer``).
+    """
+    return sum(
+        block.count * _cache_of(block, habits, tokens=tokens, batch=batch)
+        for block in shape.blocks
+    )
+
+
+def kept_cache_bytes(
+    shape: ModelShape, habits: Habits, *, tokens: int, batch: int = 1
+) -> int:
+    """Return the bytes of keys and values while answering: windows cut them."""
+    found = 0
+    for block in shape.blocks:
+        window = block.attention.window
+        seen = tokens if window is None else min(tokens, window)
+        found += block.count * _cache_of(block, habits, tokens=seen, batch=batch)
+    return found
+
+
+def _cache_of(block: Block, habits: Habits, *, tokens: int, batch: int) -> int:
+    one = rounded(batch * tokens * block.attention.key * habits.item_bytes)
+    return 2 * one
+
+
+def _reader(
+    tape: Tape, method: Method, habits: Habits, *, batch: int, length: int
+) -> _Reader:
+    return _Reader(
+        _NoGraph(tape), habits=habits, method=method, batch=batch, length=length
+    )
+
+
+def _act(reader: _Reader, shape: ModelShape, block: Block, habits: Habits) -> Value:
+    """Run one layer and the norm behind the last; return the hidden states."""
+    item, rows = habits.rest_bytes, reader.rows
+    ids = reader.new(2 * rows, 8)
+    x = reader.new(rows * shape.hidden, item)
+    angles = reader.new(2 * reader.length * block.attention.head_dim, item)
+    masks = _masks(reader, shape)
+    x = reader.block(block, x)
+    x = reader.norm(x, shape.norm)
+    del ids, angles, masks
+    return x
+
+
+def _masks(reader: _Reader, shape: ModelShape) -> list[Value]:
+    """Masks shared by the layers: additive where scores exist, else truth values."""
+    attentions = [block.attention for block in shape.blocks]
+    cells = reader.batch * reader.length * reader.length
+    windows = {attention.window for attention in attentions}
+    capped = any(attention.softcap for attention in attentions)
+    if reader.habits.kernel == "eager" or capped:
+        return [reader.new(cells, reader.habits.rest_bytes) for _ in windows]
+    short = [w for w in windows if w is not None and w < reader.length]
+    return [reader.new(cells, 1) for _ in short]
+
+
+def _sample(tape: Tape, shape: ModelShape, habits: Habits, batch: int) -> None:
+    """The last token's logits: as they come, in 32 bits, and their shares in order.
+
+    Nucleus sampling sorts: values and places, their running sums, and a copy.
+    """
+    words = batch * shape.vocabulary
+    raw = tape.hold(words * habits.item_bytes, LOGITS)
+    wide = tape.hold(words * 4, LOGITS)
+    tape.brush(words * (4 + 8 + 4 + 4), LOGITS)
+    del raw, wide
+
+
+def _chunk(tape: Tape, shape: ModelShape, habits: Habits, tokens: int) -> None:
+    """One chunk's logits and their log-softmax, both in 32 bits."""
+    picked = tape.hold(tokens * shape.hidden * habits.item_bytes)
+    words = min(tokens, chunk_tokens(shape.vocabulary)) * shape.vocabulary
+    wide = tape.hold(words * 4, LOGITS)
+    tape.brush(words * (8 if shape.softcap else 4), LOGITS)
+    del picked, wide

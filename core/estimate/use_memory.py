@@ -1,0 +1,173 @@
+"""Chat and evaluation: a model on the device that only answers or is measured."""
+
+from dataclasses import replace
+
+from core.estimate.loop import Habits, habits
+from core.estimate.outside import outside
+from core.estimate.prefill import (
+    ForwardPeak,
+    kept_cache_bytes,
+    measure_loss,
+    read_prompt,
+)
+from core.estimate.static import adapter_tensors, frozen_bytes
+from core.estimate.step import StepPeak
+from core.estimate.tape import rounded
+from core.estimate.use_answer import Need, UsePart
+from core.estimate.wording import product, together
+from core.hardware.budget import DeviceBudget
+from core.models.shape import ModelShape
+from core.plan.plan import Method, Plan
+from core.units import GIB
+
+# Python, torch and CUDA's own libraries in main memory while a card computes. A round
+# figure with room: no more than a process of torch with CUDA is known to hold.
+_GPU_PROCESS_BYTES = 2 * GIB
+
+
+def chat_need(
+    plan: Plan,
+    shape: ModelShape,
+    budget: DeviceBudget,
+    *,
+    context: int,
+    answers: int,
+    adapters: int,
+) -> Need:
+    """Return what a conversation of `context` tokens takes.
+
+    As `core.engine.speaker` does it: the base in 4 bits if the method is QLoRA, else in
+    16; one base for all adapters, which stay unmerged in 32 bits; the whole
+    conversation read anew for each answer.
+    """
+    how = _chat_habits(plan, budget)
+    adapters = adapters if plan.method.has_adapter else 0
+    method = plan.method if adapters else replace(plan.method, kind="full")
+    peak = read_prompt(shape, method, how, tokens=context, batch=answers)
+    kept = kept_cache_bytes(shape, how, tokens=context, batch=answers)
+    note = f"{context:,} tokens, {answers} at once"
+    if kept < peak.cache:
+        note += f"; windows cut it to {product(kept)} while answering"
+    return _need(
+        plan.method,
+        shape,
+        budget,
+        how,
+        peak,
+        adapters=adapters,
+        cache_note=_cache_formula(shape, how, context, answers, note),
+        scratch_note=f"one layer reading {answers * context:,} tokens, last logits",
+    )
+
+
+def evaluate_need(
+    plan: Plan, shape: ModelShape, budget: DeviceBudget, *, adapters: int
+) -> Need:
+    """Return what measuring held-out loss takes: the plan's batches, forward only.
+
+    Adapters are measured one after another on one base; logits exist chunk by chunk.
+    """
+    how = replace(habits(plan, budget, "tunesmith"), input_gradient=False)
+    adapters = adapters if plan.method.has_adapter else 0
+    method = plan.method if adapters else replace(plan.method, kind="full")
+    train = plan.train
+    peak = measure_loss(
+        shape, method, how, length=train.seq_len, batch=train.batch_size
+    )
+    tokens = train.batch_size * train.seq_len
+    return _need(
+        plan.method,
+        shape,
+        budget,
+        how,
+        peak,
+        adapters=adapters,
+        cache_note="",
+        scratch_note=f"one layer and one chunk of logits for {tokens:,} tokens",
+    )
+
+
+def _chat_habits(plan: Plan, budget: DeviceBudget) -> Habits:
+    """Return how the chat engine holds tensors: no autocast, inputs widened by PEFT."""
+    four_bit = plan.method.kind == "qlora"
+    as_held = replace(plan.method, kind="qlora" if four_bit else "lora")
+    how = habits(replace(plan, method=as_held), budget, "tunesmith")
+    return replace(how, autocast=False, cast_input=True, input_gradient=False)
+
+
+def _cache_formula(
+    shape: ModelShape, how: Habits, context: int, answers: int, note: str
+) -> str:
+    widths = sum(block.count * block.attention.key for block in shape.blocks)
+    whole = (
+        f"2 × {how.item_bytes} B × {widths:,} key widths of {shape.layers} layers"
+        f" × {answers * context:,} tokens"
+    )
+    return f"{whole} ({note})"
+
+
+def _need(
+    held: Method,
+    shape: ModelShape,
+    budget: DeviceBudget,
+    how: Habits,
+    peak: ForwardPeak,
+    *,
+    adapters: int,
+    cache_note: str,
+    scratch_note: str,
+) -> Need:
+    weights, scales = frozen_bytes(shape, held, how)
+    trained = list(adapter_tensors(shape, held)) if adapters else []
+    adapter = adapters * sum(count * rounded(4 * n) for n, count in trained)
+    numbers = adapters * sum(count * n for n, count in trained)
+    tensors = weights + scales + adapter + peak.total
+    around = outside(
+        tensors,
+        budget,
+        how,
+        StepPeak(activations=peak.total, gradients=0, logits=0, workspace=0),
+        file_bytes=2 * shape.parameters,
+    )
+    libraries = around.libraries // 2  # there is no autograd thread with a second one
+    parts = [
+        UsePart(name="weights", size=weights, formula=_weights_formula(shape, how)),
+        UsePart(name="quantization", size=scales, formula="scales of 64-weight blocks"),
+        UsePart(
+            name="adapters",
+            size=adapter,
+            formula=f"4 B × {numbers:,} parameters of {together(adapters, 'adapter')}",
+        ),
+        UsePart(name="cache", size=peak.cache, formula=cache_note),
+        UsePart(name="scratch", size=peak.scratch, formula=scratch_note),
+        UsePart(
+            name="around",
+            size=libraries + around.fragmentation,
+            formula="library workspaces and room lost between blocks"
+            if budget.kind == "cuda"
+            else "the mapped model file, threads, and what the C library keeps",
+        ),
+        UsePart(name="context", size=around.context, formula="the driver's own"),
+    ]
+    if budget.kind == "cuda":
+        parts.append(
+            UsePart(
+                name="process",
+                size=_GPU_PROCESS_BYTES,
+                formula="Python, torch and CUDA libraries, about",
+                where="host",
+            )
+        )
+    return Need(
+        parts=tuple(part for part in parts if part.size),
+        less=around.less,
+        more=around.more,
+    )
+
+
+def _weights_formula(shape: ModelShape, how: Habits) -> str:
+    linear = sum(count * one.elements for one, count in shape.linears())
+    rest = shape.parameters - linear
+    if how.method == "qlora":
+        return f"0.5 B × {linear:,} in 4 bits + {how.rest_bytes} B × {rest:,} others"
+    return f"{how.item_bytes} B × {shape.parameters:,} parameters"

@@ -1,0 +1,68 @@
+"""Fits, tight or not, in each of the places a use needs room."""
+
+from typing import Final
+
+from core.estimate.answer import Verdict
+from core.estimate.use_answer import Need, UseKind
+from core.estimate.verdict import judge
+from core.hardware.budget import DeviceBudget
+from core.units import bytes_text
+
+# What a full disk or memory costs others: this share of it stays free.
+_COMFORT: Final = 0.06
+_WORST_FIRST: Final[tuple[Verdict, ...]] = (
+    "too-large", "fits-if-closed", "unknown", "tight", "fits",
+)  # fmt: skip
+_DOING: Final[dict[UseKind, str]] = {
+    "chat": "Chatting", "evaluate": "Evaluating",
+    "merge": "Merging", "export": "Exporting",
+}  # fmt: skip
+
+
+def verdict_of(
+    use: UseKind,
+    need: Need,
+    budget: DeviceBudget,
+    *,
+    known: bool,
+    host_free: int | None,
+    disk_free: int | None,
+) -> tuple[Verdict, str]:
+    """Return the worst verdict of device, main memory and disk, and all the reasons.
+
+    A place whose free bytes nobody asked for is not judged; its need is told.
+    """
+    device, host, disk = (need.total(where) for where in ("device", "host", "disk"))
+    found: list[tuple[Verdict, str]] = []
+    if device:
+        high = device + need.more
+        found.append(judge(process=device, high=high, budget=budget, known=known))
+    doing = _DOING[use]
+    if host:
+        more = 0 if device else need.more
+        found.append(_room(doing, "main memory", host, host + more, host_free))
+    if disk:
+        found.append(_room(doing, "disk", disk, disk, disk_free))
+    if not found:
+        return "fits", "Nothing needs to be done: there is no adapter."
+    found.sort(key=lambda one: _WORST_FIRST.index(one[0]))
+    if found[0][0] == "unknown" and device == 0:
+        # nothing was asked about one place; the others may still be judged
+        judged = [one for one in found if one[0] != "unknown"]
+        verdict = judged[0][0] if judged else "unknown"
+    else:
+        verdict = found[0][0]
+    return verdict, " ".join(reason for _, reason in found)
+
+
+def _room(
+    doing: str, place: str, size: int, high: int, free: int | None
+) -> tuple[Verdict, str]:
+    need = f"{doing} needs {bytes_text(size)} of {place}"
+    if free is None:
+        return "unknown", f"{need}."
+    at_most = f", at most {bytes_text(high)}" if high > size else ""
+    told = f"{need}{at_most}; {bytes_text(free)} are free."
+    if high <= free * (1 - _COMFORT):
+        return "fits", told
+    return ("tight", told) if high <= free else ("too-large", told)
