@@ -9,8 +9,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from core.errors import DiskFull
 from core.units import bytes_text
@@ -47,6 +49,50 @@ def replace_bytes(path: Path, content: bytes) -> None:
             raise translated(err, path) from err
         raise
     sync_folder(path.parent)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line to a file that several processes write to; no line is ever torn.
+
+    Should a crash have left half a line at the end, the new one begins on its own.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path), path.open("ab+", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(end - 1)
+        torn = end > 0 and file.read(1) != b"\n"
+        file.write(b"\n" * torn + line.encode("utf-8", "replace") + b"\n")
+
+
+@contextmanager
+def alone(path: Path) -> Generator[None]:
+    """Keep every other process that asks for the same out, for as long as this lasts.
+
+    The lock is a file of its own beside `path`, which may then be replaced; the system
+    lets go of it when a process dies.
+
+    Raises:
+        OSError: The folder cannot be written, or has no locks.
+    """
+    with path.with_name(f".{path.name}.lock").open("a+b") as file:
+        _wait_for(file)
+        yield
+
+
+def _wait_for(file: IO[bytes]) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # tries for ten seconds
+    else:
+        import fcntl
+
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
 
 
 def sync_file(path: Path) -> None:

@@ -25,6 +25,11 @@ class Places:
         return self.home / "runs"
 
     @property
+    def outcomes_file(self) -> Path:
+        """What finished runs predicted and measured; it outlives their folders."""
+        return self.home / "outcomes.jsonl"
+
+    @property
     def library(self) -> Path:
         return self.home / "library"
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from core.estimate.learned import Learned
 from core.plan.plan import MethodKind
 
 Loop = Literal["tunesmith", "plain"]
@@ -55,6 +56,8 @@ class MemoryEstimate:
     verdict: Verdict
     reason: str
     disk: Disk
+    learned: Learned | None = None
+    """What finished runs on this machine say; None where there are none."""
 
     @property
     def fits(self) -> bool:

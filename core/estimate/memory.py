@@ -5,6 +5,7 @@ acted out (`core.estimate.step`); what lies outside the tensors (`core.estimate.
 is measured per architecture, and the bounds say how far it varies.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from core.estimate.answer import (
@@ -13,6 +14,7 @@ from core.estimate.answer import (
     Loop,
     MemoryEstimate,
 )
+from core.estimate.learned import Figures, Learned, Outcome, corrected
 from core.estimate.loop import Habits, habits
 from core.estimate.outside import Outside, outside
 from core.estimate.static import Static, adapter_tensors, static
@@ -37,6 +39,7 @@ def estimate(
     *,
     loop: Loop = "tunesmith",
     measured_tensors: int | None = None,
+    outcomes: Sequence[Outcome] = (),
 ) -> MemoryEstimate:
     """Return the peak memory of `plan` for a model of `shape` on `budget`'s device.
 
@@ -50,6 +53,8 @@ def estimate(
         loop: Whose training loop is priced.
         measured_tensors: The tensors' peak as a dry run found it; what differs from the
             formula is counted as activations.
+        outcomes: Finished runs on this machine: they correct the figures of our loop,
+            and no miss of theirs lies outside the bounds.
     """
     how = habits(plan, budget, loop)
     stays = static(shape, plan.method, plan.train.optimizer, how)
@@ -69,11 +74,30 @@ def estimate(
         file_bytes=2 * shape.parameters,
         replayed=reserved_peak(shape, plan, how) if replays else 0,
     )
-    return _answer(plan, shape, budget, parts, rest, stays)
+    raw = _figures(_sum(parts), rest, shape, stays)
+    known = None
+    figures = raw
+    if loop == "tunesmith" and outcomes:
+        figures, known = corrected(
+            raw,
+            outcomes,
+            device=budget.name,
+            on_gpu=how.on_gpu,
+            family=shape.architecture,
+            method=plan.method.kind,
+        )
+    parts = replace(parts, context=figures.process - figures.reserved)
+    parts = _filled(parts, figures.process)
+    return _answer(plan, shape, budget, figures, parts, known)
 
 
 def estimates(
-    plan: Plan, shape: ModelShape, budget: DeviceBudget, *, loop: Loop = "tunesmith"
+    plan: Plan,
+    shape: ModelShape,
+    budget: DeviceBudget,
+    *,
+    loop: Loop = "tunesmith",
+    outcomes: Sequence[Outcome] = (),
 ) -> dict[MethodKind, MemoryEstimate]:
     """Return the estimate of every method for the same settings, side by side."""
     return {
@@ -82,6 +106,7 @@ def estimates(
             shape,
             budget,
             loop=loop,
+            outcomes=outcomes,
         )
         for kind in METHODS
     }
@@ -120,41 +145,61 @@ def _sum(parts: Components) -> int:
     )
 
 
-def _answer(
-    plan: Plan,
-    shape: ModelShape,
-    budget: DeviceBudget,
-    parts: Components,
-    rest: Outside,
-    stays: Static,
-) -> MemoryEstimate:
-    allocated = _sum(parts) + rest.libraries
+def _figures(tensors: int, rest: Outside, shape: ModelShape, stays: Static) -> Figures:
+    allocated = tensors + rest.libraries
     reserved = allocated + rest.fragmentation
     process = reserved + rest.context
-    parts = replace(
-        parts,
-        workspace=parts.workspace + rest.libraries + rest.fragmentation,
-        context=rest.context,
-    )
     low, high = process - rest.less, process + rest.more
     if not shape.known:  # a stranger's layers may hold twice as much
         variable = process - stays.weights - stays.quantization
         low, high = low - variable // 2, high + variable
-    verdict, reason = judge(
-        process=process, high=high, budget=budget, known=shape.known
-    )
-    return MemoryEstimate(
-        method=plan.method.kind,
+    return Figures(
         allocated=allocated,
         reserved=reserved,
         process=process,
         low=max(0, low),
         high=high,
+    )
+
+
+def _filled(parts: Components, process: int) -> Components:
+    """Return `parts` with what is outside the tensors as workspace, summing to `process`.
+
+    Where less was measured than the tensors come to, what was counted least surely is
+    made smaller.
+    """
+    rest = process - _sum(parts)
+    for name in ("workspace", "activations", "logits", "weights"):
+        size: int = getattr(parts, name)
+        parts = replace(parts, **{name: max(0, size + rest)})
+        rest = min(0, size + rest)
+    return parts
+
+
+def _answer(
+    plan: Plan,
+    shape: ModelShape,
+    budget: DeviceBudget,
+    figures: Figures,
+    parts: Components,
+    known: Learned | None,
+) -> MemoryEstimate:
+    verdict, reason = judge(
+        process=figures.process, high=figures.high, budget=budget, known=shape.known
+    )
+    return MemoryEstimate(
+        method=plan.method.kind,
+        allocated=figures.allocated,
+        reserved=figures.reserved,
+        process=figures.process,
+        low=figures.low,
+        high=figures.high,
         components=parts,
         available=budget.free,
         verdict=verdict,
         reason=reason,
         disk=disk(plan, shape),
+        learned=known,
     )
 
 

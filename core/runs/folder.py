@@ -2,7 +2,8 @@
 
 ``plan.toml`` (never changed) · ``events.jsonl`` · ``status.json`` · ``trainer.log`` ·
 ``checkpoints/step-N/`` · ``adapter/`` · ``orders/`` (what the engine is asked to do) ·
-``facts.json`` (what was predicted and known when the run was made).
+``facts.json`` (what was predicted and known when the run was made) · ``outcome.json``
+(what was measured beside it).
 """
 
 import json
@@ -76,6 +77,10 @@ class RunFolder:
     @property
     def facts_file(self) -> Path:
         return self.path / "facts.json"
+
+    @property
+    def outcome_file(self) -> Path:
+        return self.path / "outcome.json"
 
     @property
     def checkpoints(self) -> Path:
