@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.errors import RequestError
-from core.hardware.cards import find_card
+from core.hardware.cards import Card, find_card
 from core.hardware.gpu import Gpu, GpuProcess, gpus
 from core.hardware.machine import machine, multiplies_bf16
 from core.hardware.torch_build import TorchBuild, driver_runs, torch_build
@@ -105,7 +105,14 @@ def _imagined(gpu_memory: int) -> DeviceBudget:
 
 
 def _named(gpu_name: str, gpu_memory: int | None) -> DeviceBudget:
-    card = find_card(gpu_name)
+    return card_budget(find_card(gpu_name), gpu_memory)
+
+
+def card_budget(card: Card, gpu_memory: int | None = None) -> DeviceBudget:
+    """Return the budget of a card of the table, all of its memory free.
+
+    `gpu_memory` bytes take the place of the table's.
+    """
     memory = card.memory if gpu_memory is None else gpu_memory
     return DeviceBudget(
         kind="cuda",

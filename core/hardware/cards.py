@@ -6,9 +6,12 @@ import importlib.resources
 import json
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from core.errors import RequestError
 from core.units import MIB
+
+CardKind = Literal["consumer", "laptop", "workstation", "data-centre"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +19,15 @@ class Card:
     """One model of graphics card, as its maker describes it."""
 
     name: str
+    kind: CardKind
     memory: int
     """Bytes a program can see with the driver loaded and nothing else running."""
     bandwidth_bytes_per_s: float
     bf16_flops: float
     """Dense tensor-core rate with 32-bit accumulation, bfloat16; 0 without it."""
     fp16_flops: float
+    fp32_flops: float
+    """Of the ordinary units: torch keeps 32-bit products off the tensor cores."""
     compute_capability: tuple[int, int]
     source: str
 
@@ -34,10 +40,12 @@ def cards() -> tuple[Card, ...]:
     return tuple(
         Card(
             name=row["name"],
+            kind=row["kind"],
             memory=round(row["memory_mib"] * MIB),
             bandwidth_bytes_per_s=row["bandwidth_gb_per_s"] * 1e9,
             bf16_flops=row["bf16_tflops"] * 1e12,
             fp16_flops=row["fp16_tflops"] * 1e12,
+            fp32_flops=row["fp32_tflops"] * 1e12,
             compute_capability=(row["sm"] // 10, row["sm"] % 10),
             source=row["source"],
         )
@@ -76,6 +84,39 @@ def find_card(name: str) -> Card:
         f"No graphics card called “{name}” is in the table.",
         hint=(hint if near else "") + "Or give its memory: --gpu-memory 12GiB.",
     )
+
+
+@functools.lru_cache(maxsize=64)
+def card_of(name: str, memory: int) -> Card | None:
+    """Return the row for a card as its driver names it, or None where none is meant.
+
+    Drivers say more than the table ("NVIDIA A100-SXM4-80GB", "... Laptop GPU"), so the
+    row whose words all occur and that says most is taken; of several sizes the nearest
+    to `memory` bytes, and none that is a third off: another card hides behind the name.
+    """
+    said = _words(name)
+    near = [
+        card
+        for card in cards()
+        if _model_words(card.name) <= said
+        and ("laptop" in said) == (card.kind == "laptop")
+        and abs(card.memory - memory) <= memory / 3
+    ]
+    if not near:
+        return None
+    return max(
+        near,
+        key=lambda card: (
+            len(_model_words(card.name)),
+            -abs(card.memory - memory),
+        ),
+    )
+
+
+def _model_words(name: str) -> frozenset[str]:
+    """Return the telling words of a row without its size, which memory tells."""
+    plain = re.sub(r"\b\d+GB\b", "", name)
+    return _words(plain) - {"sxm"}
 
 
 def _words(name: str) -> frozenset[str]:

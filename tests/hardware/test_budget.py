@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import RequestError
 from core.hardware.budget import can_drive, cpu_budget, device_budget, of_gpu
-from core.hardware.cards import cards, find_card
+from core.hardware.cards import card_of, cards, find_card
 from core.hardware.gpu import Nvml
 from core.hardware.torch_build import TorchBuild, read_build
 from tests.hardware.fake_nvml import Card, FakeNvml
@@ -45,12 +45,62 @@ def test_the_table_is_plausible() -> None:
     """No card twice; sizes and rates are those of cards; every row has a source."""
     names = [card.name for card in cards()]
 
-    assert len(set(names)) == len(names) >= 50
+    assert len(set(names)) == len(names) >= 100
     for card in cards():
-        assert 4 << 30 <= card.memory <= 256 << 30
+        assert 4 << 30 <= card.memory <= 288 << 30
         assert 1e11 < card.bandwidth_bytes_per_s < 1e13
         assert (card.bf16_flops > 0) == (card.compute_capability >= (8, 0))
+        assert 4e12 < card.fp32_flops <= card.fp16_flops
+        assert card.bf16_flops in {0, card.fp16_flops}
+        assert ("Laptop" in card.name) == (card.kind == "laptop")
         assert card.source
+
+
+@pytest.mark.parametrize(
+    ("said", "gib", "name"),
+    [
+        ("NVIDIA A100-SXM4-80GB", 80, "A100 80GB"),
+        ("NVIDIA A100-PCIE-40GB", 40, "A100 40GB"),
+        ("NVIDIA H100 80GB HBM3", 80, "H100 SXM 80GB"),
+        ("NVIDIA H100 PCIe", 80, "H100 PCIe 80GB"),
+        ("NVIDIA GeForce RTX 4070 Laptop GPU", 8, "GeForce RTX 4070 Laptop"),
+        ("NVIDIA GeForce RTX 3060", 12, "GeForce RTX 3060"),
+        ("NVIDIA GeForce RTX 3060", 8, "GeForce RTX 3060 8GB"),
+        ("NVIDIA GeForce RTX 5060 Ti", 16, "GeForce RTX 5060 Ti 16GB"),
+        ("NVIDIA RTX 6000 Ada Generation", 48, "RTX 6000 Ada"),
+        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", 96,
+         "RTX PRO 6000 Blackwell"),
+        ("Tesla V100-SXM2-16GB", 16, "Tesla V100 16GB"),
+    ],
+)  # fmt: skip
+def test_a_card_that_is_here_finds_its_row(said: str, gib: int, name: str) -> None:
+    """The driver's name says more than the table's; the memory tells sizes apart."""
+    found = card_of(said, gib << 30)
+
+    assert found is not None
+    assert name == found.name
+
+
+@pytest.mark.parametrize(
+    ("said", "gib"),
+    [
+        ("NVIDIA GeForce RTX 9990", 24),
+        ("a card with 24.0 GiB", 24),
+        ("NVIDIA GeForce RTX 4090", 48),  # rebuilt with twice the memory
+        ("NVIDIA GeForce RTX 2050 Laptop GPU", 4),
+        ("", 8),
+    ],
+)
+def test_a_card_that_is_not_in_the_table_has_no_rates(said: str, gib: int) -> None:
+    """Nothing is borrowed from a card that only sounds alike."""
+    assert card_of(said, gib << 30) is None
+
+
+def test_every_row_finds_itself() -> None:
+    """A card asked about by name is judged by its own row."""
+    assert [] == [
+        card.name for card in cards() if card_of(card.name, card.memory) != card
+    ]
 
 
 def test_an_imagined_card_has_all_its_memory_free() -> None:
