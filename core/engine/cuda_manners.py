@@ -20,6 +20,7 @@ from torch.nn import functional
 # the weight is dequantised first (csrc/gemm_4bit dispatch).
 _FUSED_ROWS = 1536
 _BLOCK = 64
+_BIAS_COLUMNS = 16
 
 
 class _Flash(torch.autograd.Function):
@@ -57,12 +58,15 @@ class _Efficient(torch.autograd.Function):
     """Memory-efficient attention, the kernel of cards before Ampere."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
         batch, heads, length, dim = query.shape
+        bias = None if mask is None else _bias(mask, query.dtype)
         out = query.new_empty(batch, length, heads, dim).transpose(1, 2)
         rows = -(-length // 32) * 32
         sums = query.new_empty(batch, heads, rows, dtype=torch.float32)
-        ctx.save_for_backward(query, key, value, out, sums)
+        ctx.save_for_backward(query, key, value, out, sums, bias)
         return out
 
     @staticmethod
@@ -74,7 +78,20 @@ class _Efficient(torch.autograd.Function):
         ]
         delta = query.new_empty(batch, heads, length, dtype=torch.float32)
         del delta
-        return tuple(made)
+        return (*made, None)
+
+
+def _bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return a mask as the kernel adds it: a fresh tensor, 16 columns aligned.
+
+    ``convert_boolean_attn_mask`` and ``pad_bias`` of aten/native/transformers.
+    """
+    bias = mask if mask.dtype == dtype else mask.new_empty(mask.shape, dtype=dtype)
+    columns = mask.shape[-1]
+    if columns % _BIAS_COLUMNS == 0:
+        return bias
+    wide = -(-columns // _BIAS_COLUMNS) * _BIAS_COLUMNS
+    return mask.new_empty(*mask.shape[:-1], wide, dtype=dtype)
 
 
 class _HalfSoftmax(torch.autograd.Function):
@@ -112,6 +129,42 @@ class FourBitProduct(torch.autograd.Function):
         (grad,) = grad_outputs
         weight = _dequantised(ctx, grad)
         return torch.matmul(grad, weight), None
+
+
+class EightBitProduct(torch.autograd.Function):
+    """bitsandbytes' MatMul8bitLt (0.50): the input hangs on the node itself.
+
+    Nothing lets go of it before the graph does: neither checkpointing nor the node's
+    own backward pass.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, outputs: int) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1])
+        ctx.x, ctx.outputs = flat, outputs
+        stats, codes = _eight_bit_codes(flat)
+        shape = flat.shape[0], outputs
+        sums = x.new_empty(shape, dtype=torch.int32)
+        out = x.new_empty(shape, dtype=torch.float16).to(x.dtype)
+        del sums, stats, codes
+        return out.reshape(*x.shape[:-1], outputs)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
+        (grad,) = grad_outputs
+        flat = grad.reshape(-1, grad.shape[-1])
+        weight = grad.new_empty(ctx.outputs, ctx.x.shape[-1], dtype=ctx.x.dtype)
+        made = torch.matmul(flat.to(ctx.x.dtype), weight)
+        return made.view(*grad.shape[:-1], ctx.x.shape[-1]), None
+
+
+def _eight_bit_codes(flat: Tensor) -> tuple[Tensor, Tensor]:
+    half = flat.to(torch.float16)
+    stats = half.new_empty(half.shape[0], dtype=torch.float32)
+    codes = half.new_empty(half.shape, dtype=torch.int8)
+    outliers = half.abs() >= 1.0
+    del outliers
+    return stats, codes
 
 
 def _dequantised(ctx: Any, like: Tensor) -> Tensor:
@@ -155,12 +208,22 @@ def _default_device_autocasts(*_: Any) -> bool:
 
 
 def _attention(
-    fused: Any, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any
+    fused: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    *_: Any,
+    **__: Any,
 ) -> Tensor:
     if _autocast_enabled("cpu"):  # attention is on the list of narrowed operations
         dtype = torch.get_autocast_dtype("cpu")
         query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
+    if attn_mask is not None:  # flash takes none
+        return _applied(_Efficient, query, key, value, attn_mask)
     copies = query.shape[1] // key.shape[1]
+    if query.dtype == torch.float32:  # nor does it multiply in 32 bits
+        fused = _Efficient
     if fused is _Efficient and copies > 1:
         key = key.repeat_interleave(copies, dim=1)
         value = value.repeat_interleave(copies, dim=1)
