@@ -24,6 +24,8 @@ _LIKE_SIZE = 4.0
 _OWN, _SAME_METHOD, _SAME_DEVICE = 3, 6, 12
 # What was seen narrows the formula's own doubt by no more than this share.
 _MOST_TRUST = 0.6
+# Older runs of a group say nothing any more; there are drivers and libraries between.
+_RECENT_RUNS = 100
 # Memory ran out somewhere above what was counted: how far is not known.
 _BEYOND_OUT_OF_MEMORY = 1.05
 
@@ -133,7 +135,7 @@ def learned(
     three, all of the same device and method, then all of the same device.
 
     Args:
-        outcomes: Finished runs, in any order.
+        outcomes: Finished runs, newest last; of each group the last hundred count.
         device: The device's name.
         family: The base model's architecture.
         method: The training method.
@@ -195,14 +197,15 @@ def _group(
     here = [one for one in outcomes if one.device == device and _is_sound(one)]
     same_method = [one for one in here if one.method == method]
     own = [one for one in same_method if one.family == family]
-    levels = ((own, _OWN), (same_method, _SAME_METHOD), (here, _SAME_DEVICE))
+    recent = [level[-_RECENT_RUNS:] for level in (own, same_method, here)]
+    levels = tuple(zip(recent, (_OWN, _SAME_METHOD, _SAME_DEVICE), strict=True))
     for level, half in levels:
         like = [one for one in level if _is_like(one, size)]
         if len(_counted(like)) >= ENOUGH_RUNS:
-            return _parted(level, size, half, own=level is own)
+            return _parted(level, size, half, own=half == _OWN)
     for level, half in levels:
         if level:
-            return _parted(level, size, half, own=level is own)
+            return _parted(level, size, half, own=half == _OWN)
     return None
 
 
