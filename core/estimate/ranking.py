@@ -1,9 +1,10 @@
 """Which models this device can train, largest first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from core.estimate.answer import MemoryEstimate
+from core.estimate.learned import Outcome
 from core.estimate.memory import estimate
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
@@ -25,13 +26,17 @@ class Ranked:
 
 
 def rank(
-    models: Iterable[tuple[ModelFacts, ModelShape]], plan: Plan, budget: DeviceBudget
+    models: Iterable[tuple[ModelFacts, ModelShape]],
+    plan: Plan,
+    budget: DeviceBudget,
+    *,
+    outcomes: Sequence[Outcome] = (),
 ) -> tuple[Ranked, ...]:
     """Return the models in the order of use: what fits first, the largest of it first.
 
-    LoRA where it fits with room, else QLoRA.
+    LoRA where it fits with room, else QLoRA; as `outcomes` of this machine correct it.
     """
-    found = [_ranked(facts, shape, plan, budget) for facts, shape in models]
+    found = [_ranked(facts, shape, plan, budget, outcomes) for facts, shape in models]
     return tuple(
         sorted(
             found,
@@ -45,20 +50,28 @@ def rank(
 
 
 def _ranked(
-    facts: ModelFacts, shape: ModelShape, plan: Plan, budget: DeviceBudget
+    facts: ModelFacts,
+    shape: ModelShape,
+    plan: Plan,
+    budget: DeviceBudget,
+    outcomes: Sequence[Outcome],
 ) -> Ranked:
-    both = {kind: _leanest(plan, kind, shape, budget) for kind in _METHODS}
+    both = {kind: _leanest(plan, kind, shape, budget, outcomes) for kind in _METHODS}
     kind: MethodKind = "lora" if both["lora"].verdict == "fits" else "qlora"
     return Ranked(facts=facts, method=kind, estimate=both[kind])
 
 
 def _leanest(
-    plan: Plan, kind: MethodKind, shape: ModelShape, budget: DeviceBudget
+    plan: Plan,
+    kind: MethodKind,
+    shape: ModelShape,
+    budget: DeviceBudget,
+    outcomes: Sequence[Outcome],
 ) -> MemoryEstimate:
     """Return the estimate as planned, or with checkpointing where only that fits."""
     plan = with_value(plan, "method.kind", kind)
-    found = estimate(plan, shape, budget)
+    found = estimate(plan, shape, budget, outcomes=outcomes)
     if found.fits or plan.train.gradient_checkpointing:
         return found
     train = replace(plan.train, gradient_checkpointing=True)
-    return estimate(replace(plan, train=train), shape, budget)
+    return estimate(replace(plan, train=train), shape, budget, outcomes=outcomes)
