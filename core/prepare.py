@@ -74,6 +74,7 @@ def new_run(
     *,
     force: bool = False,
     budget: DeviceBudget | None = None,
+    measured_tensors: int | None = None,
 ) -> RunFolder:
     """Return a queued run of `plan`, ready for `core.launch.start_run`.
 
@@ -83,6 +84,7 @@ def new_run(
         places: Where the run is made.
         force: Start although the estimate says that it will not fit.
         budget: The device to judge by; this machine's own if none.
+        measured_tensors: The tensors' peak as a dry run of this very plan found it.
 
     Raises:
         PlanError: Something in the plan is wrong; all of it is named.
@@ -97,7 +99,9 @@ def new_run(
     facts = find_model(plan.model.id, places)
     _require_here(facts)
     _require_sound(problems(plan, context_length=facts.context_length))
-    predicted = estimate(plan, shape_of(facts, places), budget)
+    predicted = estimate(
+        plan, shape_of(facts, places), budget, measured_tensors=measured_tensors
+    )
     if predicted.verdict in _TOO_MUCH and not force:
         raise _would_not_fit(predicted)
     count_accepted_rows(plan.data)
