@@ -7,9 +7,11 @@ from core.cli.plan_flags import given_keys, plan_with_flags
 from core.cli.request import Request
 from core.cli.starter import follow_task
 from core.cli.table import pairs, table
+from core.cli.uses import answer_use, formulas_document, formulas_text
 from core.errors import RequestError
 from core.estimate.advice import Fit, fit_plan
 from core.estimate.answer import MemoryEstimate
+from core.estimate.explain import explain
 from core.estimate.loop import compute_dtype
 from core.estimate.memory import estimate, estimates
 from core.estimate.ranking import rank
@@ -29,18 +31,23 @@ def estimate_command(request: Request) -> int:
     arguments = request.arguments
     plan, shape = _asked(request)
     budget = _budget(request)
+    if arguments.use != "train":
+        return answer_use(request, plan, shape, budget)
     exact = _dry_run(request, plan, budget) if request.get("dry_run") else None
     found = estimate(plan, shape, budget, loop=arguments.loop, measured_tensors=exact)
     methods = estimates(plan, shape, budget, loop=arguments.loop)
     methods[found.method] = found
-    request.console.answer(
-        {
-            **_document(found),
-            "device": budget.name,
-            "methods": [_document(other) for other in methods.values()],
-        },
-        _text(found, list(methods.values()), budget),
-    )
+    document = {
+        **_document(found),
+        "device": budget.name,
+        "methods": [_document(other) for other in methods.values()],
+    }
+    text = _text(found, list(methods.values()), budget)
+    if request.get("explain"):
+        formulas = explain(plan, shape, budget, found, loop=arguments.loop)
+        document["formulas"] = formulas_document(formulas)
+        text += f"\n\n{formulas_text(found.components, formulas)}"
+    request.console.answer(document, text)
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Never, cast
 
 from core.cli.plan_flags import add_plan_flags
+from core.cli.use_flags import add_use_flags
 from core.errors import RequestError
 
 _LATER = ("export", "eval", "serve", "import", "merge")
@@ -178,6 +179,7 @@ class _Grower:
             "--dry-run", action="store_true",
             help="run the real step without numbers: exact, takes some seconds",
         )  # fmt: skip
+        add_use_flags(estimate)
         add_plan_flags(estimate)
         fit = self._command(
             "fit", "core.cli.estimate:fit_command", "find the best plan that fits"
