@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
+from app.setup.exact_view import ExactView, present_exact
 from app.setup.settings_view import value_text
 from app.setup.state import Failure, FitState
 from app.setup.words import METHOD_NAMES, TRAINABLE, verdict_words
@@ -109,6 +110,7 @@ class FitView:
     others_text: str
     disk_line: str
     """The disk forecast in a sentence."""
+    exact: ExactView
     compares_all: bool
     empty_text: str
     failure: Failure | None
@@ -144,6 +146,7 @@ def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitVie
         others=_others(state),
         others_text=_others_text(state),
         disk_line=_disk_line(estimate, state.free_disk),
+        exact=present_exact(state.exact),
         compares_all=state.compares_all,
         empty_text=_empty_text(state),
         failure=state.failure,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, Protocol, cast
 
 from app.services import RunGlance, Services
 from app.setup.pace import Pace, paces
@@ -20,11 +20,12 @@ from core.data.records import Record
 from core.data.starter import starter_file
 from core.estimate.advice import Fit, fit_plan, recommend
 from core.estimate.answer import MemoryEstimate
-from core.estimate.memory import estimate
+from core.estimate.loop import habits
+from core.estimate.memory import estimate, tensors
 from core.hardware.budget import DeviceBudget, device_budget
 from core.models.added import add_model
 from core.models.facts import ModelFacts
-from core.models.find import all_models, find_model, shape_of
+from core.models.find import all_models, config_of, find_model, shape_of
 from core.models.shape import ModelShape
 from core.places import Places
 from core.plan.plan import MethodKind, Plan
@@ -32,6 +33,21 @@ from core.prepare import new_run
 from core.runs.folder import RunFolder
 
 _LOOK_AT_ROWS: Final = 64
+
+
+class Estimator(Protocol):
+    """Prices one plan: `core.estimate.memory.estimate`."""
+
+    def __call__(
+        self,
+        plan: Plan,
+        shape: ModelShape,
+        budget: DeviceBudget,
+        *,
+        measured_tensors: int | None = None,
+    ) -> MemoryEstimate:
+        """Return the peak, by the formula or by what a dry run measured."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +60,18 @@ class Ports:
     shape_of: Callable[[ModelFacts], ModelShape]
     add_model: Callable[[str], ModelFacts]
     device_budget: Callable[[int | None, str | None], DeviceBudget]
-    estimate: Callable[[Plan, ModelShape, DeviceBudget], MemoryEstimate]
+    estimate: Estimator
+    tensors: Callable[[Plan, ModelShape, DeviceBudget], int]
+    """Bytes of all tensors at the peak by the formula: what a dry run measures."""
+    config_of: Callable[[ModelFacts], Mapping[str, Any]]
     recommend: Callable[[Plan, ModelShape, DeviceBudget], tuple[MethodKind, str]]
     fit_plan: Callable[[Plan, ModelShape, DeviceBudget], Fit]
     columns_of: Callable[[Path], tuple[str, ...]]
     starter_data: Callable[[], Path]
     free_disk: Callable[[], int]
     paces: Callable[[], tuple[Pace, ...]]
-    new_run: Callable[[Plan, bool], RunFolder]
+    new_run: Callable[[Plan, bool, int | None], RunFolder]
+    """Make a run of a plan, against the estimate if told, by a dry run's tensors."""
     start_run: Callable[[RunFolder], None]
     is_offline: Callable[[], bool]
     hub_environment: Callable[[], Mapping[str, str]]
@@ -73,13 +93,17 @@ def ports(services: Services) -> Ports:
         add_model=lambda wanted: add_model(wanted, places),
         device_budget=device_budget,
         estimate=estimate,
+        tensors=formula_tensors,
+        config_of=lambda facts: config_of(facts, places),
         recommend=recommend,
         fit_plan=fit_plan,
         columns_of=columns_of_file,
         starter_data=starter_file,
         free_disk=lambda: durable.free_bytes(places.runs),
         paces=lambda: paces(places.runs),
-        new_run=lambda plan, force: new_run(plan, places, force=force),
+        new_run=lambda plan, force, exact: new_run(
+            plan, places, force=force, measured_tensors=exact
+        ),
         start_run=services.launcher.start,
         is_offline=services.is_offline,
         hub_environment=lambda: hub_environment(
@@ -89,6 +113,11 @@ def ports(services: Services) -> Ports:
         device_holder=lambda: services.lease.taken_by,
         ask_device_back=services.lease.ask_back,
     )
+
+
+def formula_tensors(plan: Plan, shape: ModelShape, budget: DeviceBudget) -> int:
+    """Return the bytes of all tensors at the peak, as the formula has them."""
+    return tensors(plan, shape, habits(plan, budget, "tunesmith"))
 
 
 def columns_of_file(path: Path) -> tuple[str, ...]:

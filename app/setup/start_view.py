@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.setup.draft_problems import step_of
+from app.setup.exact_view import exact_line
 from app.setup.pace import pace_for, training_s
 from app.setup.settings_view import value_text
-from app.setup.state import Failure, SetupState, Step
+from app.setup.state import ExactState, Failure, SetupState, Step
 from app.setup.summary_view import present_summary
 from app.setup.words import joined
 from core.plan.fields import BY_KEY, changed_keys
@@ -61,6 +62,9 @@ class StartView:
     is_starting: bool
     forces: bool
     """Starting goes against the estimate: it is said on the button."""
+    exact_text: str
+    """What a dry run says, or that one is under way; empty where none was asked."""
+    exact_runs: bool
     failure: Failure | None
     held_text: str
     """Who has the device, in a sentence; empty if nobody stands in the way."""
@@ -89,6 +93,8 @@ def present_start(state: SetupState, found: Sequence[Problem]) -> StartView:
         missing=_missing(errors),
         is_starting=state.is_starting,
         forces=forces,
+        exact_text=_exact_text(state.fit.exact),
+        exact_runs=state.fit.exact.is_running,
         failure=state.start_failure,
         held_text=_held_text(state),
         held_action=f"Close {state.held_by} and train" if state.held_by else "",
@@ -97,6 +103,14 @@ def present_start(state: SetupState, found: Sequence[Problem]) -> StartView:
         if _is_saved(state)
         else "The same run without a window, once the plan is saved.",
     )
+
+
+def _exact_text(state: ExactState) -> str:
+    if state.is_running:
+        return "It is a close call, so a dry run finds the exact figure. You may start."
+    if state.failure is not None and state.tensors is None:
+        return f"A dry run gave no exact figure. {state.failure.message}"
+    return exact_line(state)
 
 
 def _held_text(state: SetupState) -> str:

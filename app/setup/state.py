@@ -99,6 +99,21 @@ class DataState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExactState:
+    """What dry runs know of the draft as it is. Bytes of all tensors at the peak."""
+
+    tensors: int | None = None
+    """As a dry run of these very settings found it."""
+    formula: int | None = None
+    """As the formula has it for them."""
+    earlier: int | None = None
+    """As the last dry run of this model found it, with settings changed since."""
+    is_running: bool = False
+    can_run: bool = False
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FitState:
     """Step 4: this machine, perhaps another card, and what the plan needs there."""
 
@@ -114,6 +129,7 @@ class FitState:
     recommended_why: str = ""
     offer: Fit | None = None
     """What "Make it fit" would change; not yet applied."""
+    exact: ExactState = field(default_factory=ExactState)
     compares_all: bool = False
     free_disk: int | None = None
     paces: tuple[Pace, ...] = ()

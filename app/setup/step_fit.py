@@ -10,6 +10,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QWidget
 
 from app import theme
+from app.setup.exact_row import ExactRow
 from app.setup.fit_view import BarRow, ChangeLine, FitView, SliderValue
 from app.setup.viewmodel import SetupViewModel
 from app.widgets.badge import Badge
@@ -92,6 +93,7 @@ class FitStep(PageBody):
         self.device = Text("", "muted", wrap=True)
         self.bar = MemoryBar()
         self.reason = Text("", wrap=True)
+        self.exact = ExactRow(self._model.run_dry, self._model.cancel_dry_run)
         self.others_text = Text("", "muted", wrap=True)
         self.disk_line = Text("", "muted", wrap=True)
         self.empty = Text("", "muted", wrap=True)
@@ -107,6 +109,7 @@ class FitStep(PageBody):
         card.add(self.empty)
         card.add(self.bar)
         card.add(self.reason)
+        card.add(self.exact)
         card.add(self.others_text)
         card.add(self.disk_line)
         card.body.addLayout(row(self.make_fit, STRETCH))
@@ -178,6 +181,8 @@ class FitStep(PageBody):
         )
         self.reason.setText(view.reason)
         self.reason.setVisible(bool(view.reason))
+        self.exact.setVisible(not view.empty_text)
+        self.exact.render_view(view.exact)
         self.empty.setText(view.empty_text)
         self.empty.setVisible(bool(view.empty_text))
         self.make_fit.setEnabled(view.can_make_fit)

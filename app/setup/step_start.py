@@ -8,6 +8,7 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from app.setup.exact_view import RUNNING
 from app.setup.start_view import ProblemLine, StartView
 from app.setup.state import Step
 from app.setup.viewmodel import SetupViewModel
@@ -17,6 +18,7 @@ from app.widgets.card import Card
 from app.widgets.layout import STRETCH, boxed, clear, column, grow, row
 from app.widgets.notice import Action, Notice
 from app.widgets.page import PageBody
+from app.widgets.progress import ProgressRow
 from app.widgets.tables import KeyValueTable
 from app.widgets.text import Text, plain_tip
 from core.plan.fields import BY_KEY
@@ -61,11 +63,16 @@ class StartStep(PageBody):
         self.name.setMaxLength(120)
         self.name.editingFinished.connect(self._on_named)
         self.facts = KeyValueTable()
+        self.exact = Text("", "muted", wrap=True, selectable=True)
+        self.progress = ProgressRow()
+        self.progress.cancelled.connect(self._model.cancel_dry_run)
         self.start = PrimaryButton("Start training", tip="", icon="play")
         self.start.clicked.connect(self._model.start)
         self.missing = Text("", "muted", wrap=True)
         card.add(column_of("Name", self.name))
         card.add(self.facts)
+        card.add(self.exact)
+        card.add(self.progress)
         card.body.addLayout(row(self.start, grow(self.missing), spacing=16))
         return card
 
@@ -110,6 +117,11 @@ class StartStep(PageBody):
             self.name.setPlaceholderText(view.name_hint)
         self.title.setText(view.title)
         self.facts.show_rows(view.facts)
+        self.exact.setText(view.exact_text)
+        self.exact.setVisible(bool(view.exact_text))
+        self.progress.setVisible(view.exact_runs)
+        if view.exact_runs:
+            self.progress.show_progress(RUNNING, fraction=None)
         self.start.setEnabled(view.can_start)
         self.start.setText(view.start_text)
         self.start.set_tip(view.start_tip)

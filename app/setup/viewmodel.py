@@ -18,7 +18,7 @@ from app.qtwork.navigator import Navigator
 from app.setup.data_work import DataWork
 from app.setup.draft import load_draft
 from app.setup.draft_work import DraftWork
-from app.setup.fit_work import FitWork
+from app.setup.fit_work import Asked, FitWork
 from app.setup.history import History
 from app.setup.model_work import ModelWork
 from app.setup.ports import Ports
@@ -113,6 +113,7 @@ class SetupViewModel(QObject):
         """Save the draft and end every child: the window is closing."""
         self._models.shut_down()
         self._data.shut_down()
+        self._fit.shut_down()
         self._drafts.save_now(self.plan)
 
     # -- edits -----------------------------------------------------------------
@@ -205,6 +206,7 @@ class SetupViewModel(QObject):
         self._set(step=step, start_failure=None, held_by="")
         if step in {"method", "fit", "start"}:
             self._fit.measure()
+        self._fit.check_close_calls(checks=step == "start")
 
     def search_settings(self, query: str) -> None:
         """Show only settings that match `query`."""
@@ -260,9 +262,17 @@ class SetupViewModel(QObject):
         """Judge by another card: a size such as 12 GiB, or a name; empty: this one."""
         self._fit.ask_other(text)
 
+    def run_dry(self) -> None:
+        """Find the exact figure by a dry run; it can be cancelled."""
+        self._fit.run_dry()
+
+    def cancel_dry_run(self) -> None:
+        """End the dry run."""
+        self._fit.cancel_dry_run()
+
     def offer_fit(self) -> None:
         """Work out what would make it fit; nothing changes yet."""
-        self._fit.offer(self.plan, self._models.state.shape)
+        self._fit.offer()
 
     def apply_offer(self) -> None:
         """Take what "Make it fit" offered; undo brings the settings back."""
@@ -291,7 +301,8 @@ class SetupViewModel(QObject):
         if not plan.name:
             plan = with_value(plan, "name", view.name_hint)
         self._set(is_starting=True, start_failure=None, held_by="")
-        self._starting.ask(lambda: self._ports.new_run(plan, force))
+        exact = self._fit.measured_tensors
+        self._starting.ask(lambda: self._ports.new_run(plan, force, exact))
 
     def start_alone(self) -> None:
         """Ask whoever has the device to give it back, then start."""
@@ -377,7 +388,15 @@ class SetupViewModel(QObject):
         self._data.follow(self.plan, chosen if is_chosen else None)
 
     def _reckon(self) -> None:
-        self._fit.reckon(self.plan, self._models.state.shape)
+        models = self._models.state
+        is_chosen = models.chosen is not None and models.chosen.id == self.plan.model.id
+        self._fit.reckon(
+            Asked(
+                plan=self.plan,
+                shape=models.shape,
+                facts=models.chosen if is_chosen else None,
+            )
+        )
 
     @Slot()
     def _on_resolved(self) -> None:

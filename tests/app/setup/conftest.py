@@ -12,7 +12,7 @@ from PySide6.QtCore import QThreadPool
 from pytestqt.qtbot import QtBot
 
 from app.qtwork.navigator import Navigator
-from app.setup.ports import Ports, columns_of_file
+from app.setup.ports import Ports, columns_of_file, formula_tensors
 from app.setup.viewmodel import SetupViewModel
 from core.errors import ModelError
 from core.estimate.advice import fit_plan, recommend
@@ -48,7 +48,7 @@ def budget(memory: int | None, name: str | None) -> DeviceBudget:
     return BUDGET if memory is None and name is None else device_budget(memory, name)
 
 
-def refuse(plan: Plan, force: bool) -> RunFolder:
+def refuse(plan: Plan, force: bool, exact: int | None) -> RunFolder:
     raise ModelError("model.gone", "The model went away.", hint="Choose another.")
 
 
@@ -65,6 +65,8 @@ def ports(tmp_path: Path) -> Ports:
         add_model=find,
         device_budget=budget,
         estimate=estimate,
+        tensors=formula_tensors,
+        config_of=lambda facts: {},
         recommend=recommend,
         fit_plan=fit_plan,
         columns_of=columns_of_file,

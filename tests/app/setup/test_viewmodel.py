@@ -234,7 +234,7 @@ def test_a_start_makes_the_run_and_opens_it(
     navigator = Navigator()
     model = make_model(
         navigator,
-        new_run=lambda plan, force: create_run(ports.places.runs, plan, {}),
+        new_run=lambda plan, force, exact: create_run(ports.places.runs, plan, {}),
         start_run=started.append,
     )
     with_estimates(qtbot, model)
@@ -258,7 +258,7 @@ def test_the_chat_gives_the_card_back_first(
     navigator = Navigator()
     model = make_model(
         navigator,
-        new_run=lambda plan, force: create_run(ports.places.runs, plan, {}),
+        new_run=lambda plan, force, exact: create_run(ports.places.runs, plan, {}),
         device_holder=lambda: lease.taken_by,
         ask_device_back=lease.ask_back,
     )
