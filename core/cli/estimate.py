@@ -52,17 +52,11 @@ def estimate_command(request: Request) -> int:
 
 
 def _dry_run(request: Request, plan: Plan, budget: DeviceBudget) -> int:
-    """Return the bytes of all tensors at the peak, as the engine's own step has them.
+    """Return the bytes of all tensors at the peak, as the real step has them.
 
     Raises:
-        TunesmithError: The model cannot be built, or nothing can be dry-run so.
+        TunesmithError: The model cannot be built.
     """
-    if request.arguments.loop != "tunesmith":
-        raise RequestError(
-            "dry_run.loop",
-            "A dry run executes Tunesmith's own loop, not a plain one.",
-            hint="Leave out --loop plain, or --dry-run.",
-        )
     places = request.places
     facts = find_model(request.arguments.model, places)
     order = {
@@ -70,6 +64,7 @@ def _dry_run(request: Request, plan: Plan, budget: DeviceBudget) -> int:
         "plan": to_tree(plan),
         "dtype": compute_dtype(plan, budget),
         "has_flash": (budget.compute_capability or (8, 0)) >= (8, 0),
+        "loop": request.arguments.loop,
     }
     return int(follow_task(request, "dry_run", order)["tensors"])
 

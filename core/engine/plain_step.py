@@ -21,8 +21,12 @@ def prepare(model: Any, plan: Plan) -> Any:
     checkpointing = plan.train.gradient_checkpointing
     model.config.use_cache = True  # transformers' default; a Trainer turns it off
     if plan.method.kind in {"qlora", "lora8"}:
+        # With no word from us peft would take the reentrant kind, which keeps the
+        # whole layer's inputs and outputs; torch and transformers advise the other.
         return prepare_model_for_kbit_training(
-            model, use_gradient_checkpointing=checkpointing
+            model,
+            use_gradient_checkpointing=checkpointing,
+            gradient_checkpointing_kwargs={"use_reentrant": False},
         )
     if checkpointing:  # before the adapter: peft then makes the inputs need a gradient
         model.activation_checkpointing_enable()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from core.engine.device import DTypeName
+from core.engine.dryrun import Loop
 from core.engine.dryrun import dry_run as run
 from core.errors import RequestError
 from core.models.config import read_config
@@ -17,18 +18,19 @@ def dry_run(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Return ``{"tensors", "static", "phases"}`` in bytes for one plan on a CUDA card.
 
     The request holds ``config`` (a model's config.json as an object) or ``path`` (its
-    folder or file), ``plan`` (nested, as in a plan file), ``dtype`` (bf16, fp16, fp32)
-    and ``has_flash``.
+    folder or file), ``plan`` (nested, as in a plan file), ``dtype`` (bf16, fp16, fp32),
+    ``has_flash`` and ``loop`` (tunesmith, plain).
 
     Raises:
-        TunesmithError: The model cannot be built, or the method cannot be trained.
+        TunesmithError: The model cannot be built, or there is no such loop.
     """
     plan = from_tree(cast("Mapping[str, Any]", request.get("plan") or {}))
-    if plan.method.kind not in {"lora", "qlora"}:
+    loop = request.get("loop", "tunesmith")
+    if loop not in {"tunesmith", "plain"}:
         raise RequestError(
-            "dry_run.method",
-            f"This version trains lora and qlora, so {plan.method.kind} has no dry run.",
-            hint="The estimate without --dry-run prices every method.",
+            "dry_run.loop",
+            f"There is no loop “{loop}”.",
+            hint="Say tunesmith or plain.",
         )
     config = request.get("config") or read_config(Path(str(request.get("path", ""))))
     tell({"kind": "progress", "what": "dry_run", "done": 0, "total": 1, "unit": "run"})
@@ -37,6 +39,7 @@ def dry_run(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
         plan,
         dtype=cast("DTypeName", request.get("dtype", "bf16")),
         has_flash=bool(request.get("has_flash", True)),
+        loop=cast("Loop", loop),
     )
     return {
         "tensors": found.peak,
