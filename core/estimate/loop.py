@@ -18,6 +18,10 @@ def chunk_tokens(vocabulary: int) -> int:
     return max(64, min(1024, (1 << 26) // vocabulary))
 
 
+# As `core.engine.batch.WIDTH_STEP_TOKENS`; a test keeps them equal.
+WIDTH_STEP_TOKENS = 32
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
     """Everything about a loop that decides its memory, besides plan and model."""
@@ -40,10 +44,24 @@ class Habits:
     kernel: Kernel
     on_gpu: bool
     fp16: bool
+    trained_tokens: int | None = None
+    """How many tokens of a micro-batch carry loss; None: as many as can."""
+
+    def width(self, tokens: int) -> int:
+        """Return how wide a batch is whose longest row has so many tokens.
+
+        Ours is padded to a multiple of 32.
+        """
+        return tokens if not self.fused_loss else rounded_width(tokens)
 
     @property
     def quantised(self) -> bool:
         return self.method in {"qlora", "lora8"}
+
+
+def rounded_width(tokens: int) -> int:
+    """Return the width our loop gives a batch whose longest row has so many tokens."""
+    return -(-tokens // WIDTH_STEP_TOKENS) * WIDTH_STEP_TOKENS
 
 
 def habits(plan: Plan, budget: DeviceBudget, loop: Loop) -> Habits:

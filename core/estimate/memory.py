@@ -23,6 +23,7 @@ from core.estimate.tape import rounded
 from core.estimate.verdict import judge
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
+from core.models.trainable import note
 from core.plan.plan import MethodKind, Plan
 
 METHODS: tuple[MethodKind, ...] = ("full", "lora", "lora8", "qlora")
@@ -40,6 +41,7 @@ def estimate(
     loop: Loop = "tunesmith",
     measured_tensors: int | None = None,
     outcomes: Sequence[Outcome] = (),
+    trained_tokens: int | None = None,
 ) -> MemoryEstimate:
     """Return the peak memory of `plan` for a model of `shape` on `budget`'s device.
 
@@ -55,8 +57,11 @@ def estimate(
             formula is counted as activations.
         outcomes: Finished runs on this machine: they correct the figures of our loop,
             and no miss of theirs lies outside the bounds.
+        trained_tokens: How many tokens of the batch carry loss, where that is known.
     """
-    how = habits(plan, budget, loop)
+    if shape.task != "causal":
+        loop = "plain"  # our engine trains none of these yet
+    how = replace(habits(plan, budget, loop), trained_tokens=trained_tokens)
     stays = static(shape, plan.method, plan.train.optimizer, how)
     # A plain loop takes one micro-batch a step; ours accumulates as the plan says.
     accumulates = plan.train.gradient_accumulation > 1 and loop == "tunesmith"
@@ -187,6 +192,7 @@ def _answer(
     verdict, reason = judge(
         process=figures.process, high=figures.high, budget=budget, known=shape.known
     )
+    reason = f"{reason} {note(shape)}".rstrip()
     return MemoryEstimate(
         method=plan.method.kind,
         allocated=figures.allocated,

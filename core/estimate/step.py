@@ -79,9 +79,10 @@ class _Step:
             habits=habits,
             method=plan.method,
             batch=plan.train.batch_size,
-            length=plan.train.seq_len,
+            length=habits.width(plan.train.seq_len),
         )
-        self.tokens = plan.train.batch_size * plan.train.seq_len
+        self.width = habits.width(plan.train.seq_len)
+        self.tokens = plan.train.batch_size * self.width
         self.acted = _all_layers(shape) if every_layer else _to_act(shape)
 
     def run(self, gradients: int) -> Tape:
@@ -104,9 +105,7 @@ class _Step:
         if habits.input_gradient:
             x = decoder.leaf(x)
         head = shape.blocks[0].attention
-        angles = decoder.new(
-            2 * self.plan.train.seq_len * head.head_dim, habits.rest_bytes
-        )
+        angles = decoder.new(2 * self.width * head.head_dim, habits.rest_bytes)
         # What every layer is handed: cosines and sines, and masks where scores exist.
         self._shared = [angles, *self._masks()]
         for number, acted in enumerate(self.acted):
@@ -131,7 +130,7 @@ class _Step:
             return []
         train = self.plan.train
         windows = 2 if any(attention.window for attention in attentions) else 1
-        cells = train.batch_size * train.seq_len * train.seq_len
+        cells = train.batch_size * self.width * self.width
         return [self.decoder.new(cells, self.habits.rest_bytes) for _ in range(windows)]
 
     def _layer(self, acted: _Acted, x: Value) -> Value:
@@ -190,14 +189,17 @@ class _Step:
     def _our_loss(self, hidden: Value) -> Value:
         """core.engine.head: gradients formed chunk by chunk, logits forgotten at once.
 
-        Worst case: every token carries loss.
+        Every token but the first of each row carries loss, unless it is known how many.
         """
-        tape, tokens, item = self.tape, self.tokens, self.habits.item_bytes
-        size = tokens * self.shape.hidden
-        wide = self._picked(hidden)  # stays alive in the learner's frame
+        tape, item, train = self.tape, self.habits.item_bytes, self.plan.train
+        trained = self.habits.trained_tokens
+        if trained is None:
+            trained = train.batch_size * (train.seq_len - 1)
+        trained = max(1, trained)
+        size = trained * self.shape.hidden
+        wide = self._picked(hidden, size)  # stays alive in the learner's frame
         picked = self.decoder.to(wide, item)
         gradient = tape.hold(size * item, LOGITS)
-        trained = tokens - self.plan.train.batch_size  # no first token carries loss
         chunk = min(chunk_tokens(self.shape.vocabulary), trained)
         self._act_chunk(chunk, item)
         node = self.graph.add(
@@ -205,12 +207,12 @@ class _Step:
         )
         return Value(tape.hold(4, LOGITS), 1, 4, node)
 
-    def _picked(self, hidden: Value) -> Value:
+    def _picked(self, hidden: Value, elements: int) -> Value:
         """``index_select`` of the trained tokens."""
-        tape, size = self.tape, hidden.elements * hidden.item_bytes
-        out = tape.hold(size)
-        node = self.graph.add((hidden,), (), lambda _: (tape.hold(size),))
-        return Value(out, hidden.elements, hidden.item_bytes, node)
+        tape, whole = self.tape, hidden.elements * hidden.item_bytes
+        out = tape.hold(elements * hidden.item_bytes)
+        node = self.graph.add((hidden,), (), lambda _: (tape.hold(whole),))
+        return Value(out, elements, hidden.item_bytes, node)
 
     def _act_chunk(self, tokens: int, item: int) -> None:
         """The temporaries of one chunk of the loss."""
