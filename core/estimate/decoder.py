@@ -280,16 +280,16 @@ class Decoder(Layers):
         return self.pointwise(x, saves_input=True)
 
     def _written_gelu(self, x: Value) -> Value:
+        half = self.pointwise(x, saves_input=False)
         wide = self.to(x, 4) if self.widens else x  # autocast takes powers in fp32
         cube = self.pointwise(wide, saves_input=True, scratch=2)
         del wide
         cube = self.pointwise(cube, saves_input=False)
-        inner = self.pointwise(self.add(x, cube), saves_input=False)
-        del cube
+        inner = self.add(x, cube)
+        del x, cube
+        inner = self.pointwise(inner, saves_input=False)
         inner = self.pointwise(inner, saves_input=True)  # tanh saves its output
         inner = self.pointwise(inner, saves_input=False)
-        half = self.pointwise(x, saves_input=False)
-        del x
         return self.mul(half, inner)
 
     def _experts(self, experts: Experts, x: Value) -> Value:
