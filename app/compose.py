@@ -59,6 +59,12 @@ def _models(services: Services) -> Page:
     return build(services)
 
 
+def _fits(services: Services) -> Page:
+    from app.fits.page import build
+
+    return build(services)
+
+
 def _settings(services: Services) -> Page:
     from app.preferences.page import build
 
@@ -107,6 +113,13 @@ PAGES = (
         icon="models",
         tip="Base models on this disk and beyond",
         build=_models,
+    ),
+    PageSpec(
+        key="fits",
+        title="What fits?",
+        icon="fits",
+        tip="Any model on any card, before anything is downloaded",
+        build=_fits,
     ),
     PageSpec(
         key="settings",

@@ -52,6 +52,14 @@ _PAGES: Final[dict[str, tuple[str, str]]] = {
             " trained on this device."
         ),
     ),
+    "fits": (
+        "What fits?",
+        (
+            "Whether any model can be trained on any card, yours or one you think of"
+            " buying: memory part by part, how far batch and length can go, every model"
+            " by every method. Nothing is downloaded for it."
+        ),
+    ),
     "settings": (
         "Settings",
         (
@@ -73,7 +81,7 @@ _WORDS: Final = (
 )  # fmt: skip
 
 _KEYS: Final = (
-    ("Ctrl+1 … Ctrl+7", "Go to a page"),
+    ("Ctrl+1 … Ctrl+8", "Go to a page"),
     ("Ctrl+N", "New run"),
     ("Ctrl+K", "Every page and action by name"),
     ("Tab, Shift+Tab", "Next or previous control"),

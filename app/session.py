@@ -98,6 +98,7 @@ def _import_what_pages_need() -> None:
         "app.library.page",
         "app.chat.page",
         "app.models.page",
+        "app.fits.page",
         "app.preferences.page",
     ):
         importlib.import_module(name)

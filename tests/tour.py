@@ -26,7 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOKS = (("light", 1), ("dark", 1), ("light", 2), ("dark", 2))
-PAGES = ("home", "train", "runs", "library", "chat", "models", "settings")
+PAGES = ("home", "train", "runs", "library", "chat", "models", "fits", "settings")
 README = {
     "run-light-100": "run",
     "chat-dark-100": "chat",

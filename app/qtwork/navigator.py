@@ -10,9 +10,10 @@ from PySide6.QtCore import QObject, Signal
 class Navigator(QObject):
     """Given to every view-model; the window listens.
 
-    Page keys: home, train, runs, library, chat, models, settings. Arguments the pages
-    take: ``("runs", run_id)``, ``("train", Plan)`` or ``("train", model_id)``,
-    ``("chat", adapter_id)``, ``("library", adapter_id)``.
+    Page keys: home, train, runs, library, chat, models, fits, settings. Arguments the
+    pages take: ``("runs", run_id)``, ``("train", Plan)`` or ``("train", model_id)``,
+    ``("chat", adapter_id)``, ``("library", adapter_id)``, ``("fits", Plan)`` or
+    ``("fits", model_id)``.
 
     Signals:
         requested (str, object): show this page with this argument (or None).

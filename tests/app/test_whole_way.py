@@ -76,7 +76,7 @@ def test_a_newcomer_walks_the_whole_way(walked: tuple[Path, Path]) -> None:
     assert {
         "home-first", "train-1-model", "train-2-data", "train-3-method", "train-4-fit",
         "train-5-start", "run-live", "run", "library", "chat", "home", "models",
-        "settings",
+        "fits", "settings",
     } <= names  # fmt: skip
     assert list(home.glob("library/*/adapter_model.safetensors"))
     assert not any("failed" in name for name in names)

@@ -197,7 +197,7 @@ def test_no_label_reads_markup(session: Session) -> None:
 
 
 def test_keys_lead_to_pages(qtbot: QtBot, session: Session) -> None:
-    """Ctrl+1 to Ctrl+7 and Ctrl+N go where the rail says."""
+    """Ctrl+1 to Ctrl+8 and Ctrl+N go where the rail says."""
     window = session.window
     qtbot.waitExposed(window)
     for at, key in enumerate(KEYS, start=1):

@@ -1,0 +1,1 @@
+"""What fits? Any model on any card, without starting a run."""

@@ -1,0 +1,169 @@
+"""Model × method for one card, as it is shown: largest first that fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from app.fits.reckoning import better_method
+from app.fits.state import COMPARED, FitsState, Prices
+from app.setup.words import METHOD_NAMES, TRAINABLE, plural, verdict_words
+from core.estimate.answer import MemoryEstimate, Verdict
+from core.models.facts import ModelFacts
+from core.plan.plan import MethodKind
+from core.units import bytes_text, count_text
+
+if TYPE_CHECKING:
+    from app.theme.tokens import Tone
+
+_ORDER: Final[dict[Verdict, int]] = {
+    "fits": 0, "tight": 1, "fits-if-closed": 2, "unknown": 3, "too-large": 4
+}  # fmt: skip
+_SHORT: Final[dict[MethodKind, str]] = {
+    "lora": "LoRA", "qlora": "QLoRA", "lora8": "8-bit", "full": "Full"
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceCell:
+    """One method's need; with a tone it is a verdict."""
+
+    text: str = ""
+    tone: Tone | None = None
+    tip: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """One model."""
+
+    id: str
+    name: str
+    detail: str
+    cells: tuple[PriceCell, ...]
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridView:
+    """The whole table and what it comes to."""
+
+    title: str
+    columns: tuple[str, ...]
+    kinds: tuple[MethodKind, ...]
+    """The method behind each column after the first."""
+    rows: tuple[ModelRow, ...]
+    summary: str
+    empty_text: str
+
+
+def present_grid(state: FitsState) -> GridView:
+    """Return the models that match the filter, in the order of use."""
+    kinds = COMPARED if state.compares_all else TRAINABLE
+    found = [model for model in state.listed or () if not model.problem]
+    found.sort(key=lambda model: _place(model, state.prices.get(model.id, {})))
+    shown = [model for model in found if _matches(model, state)]
+    card = state.judged
+    return GridView(
+        title=f"Models on {card.name}" if card else "Models",
+        columns=("Model", *(_SHORT[kind] for kind in kinds), "Longest"),
+        kinds=kinds,
+        rows=tuple(_row(model, kinds, state) for model in shown),
+        summary=_summary(found, state),
+        empty_text="" if shown else _empty_text(state),
+    )
+
+
+def _place(model: ModelFacts, prices: Prices) -> tuple[int, int, str]:
+    best = min(
+        (_ORDER[prices[kind].verdict] for kind in TRAINABLE if kind in prices),
+        default=5,
+    )
+    return best, -(model.parameters or 0), model.id
+
+
+def largest_that_fits(state: FitsState) -> ModelFacts | None:
+    """Return the largest model that fits with room by a method that can be trained."""
+    found = [
+        model
+        for model in state.listed or ()
+        if not model.problem and _place(model, state.prices.get(model.id, {}))[0] == 0
+    ]
+    return max(found, key=lambda model: model.parameters or 0, default=None)
+
+
+def _matches(model: ModelFacts, state: FitsState) -> bool:
+    query = state.query.lower()
+    if query and not all(
+        word in f"{model.id} {model.name} {model.architecture}".lower()
+        for word in query.split()
+    ):
+        return False
+    if state.shown == "here":
+        return model.local
+    if state.shown == "fits":
+        return better_method(state.prices.get(model.id, {})) is not None
+    return True
+
+
+def _row(
+    model: ModelFacts, kinds: tuple[MethodKind, ...], state: FitsState
+) -> ModelRow:
+    prices = state.prices.get(model.id, {})
+    cells = tuple(_cell(kind, prices.get(kind)) for kind in kinds)
+    chosen = state.chosen is not None and state.chosen.id == model.id
+    return ModelRow(
+        id=model.id,
+        name=model.name,
+        detail=count_text(model.parameters) if model.parameters else "",
+        cells=(*cells, _longest(model, prices, state)),
+        is_chosen=chosen,
+    )
+
+
+def _cell(kind: MethodKind, found: MemoryEstimate | None) -> PriceCell:
+    if found is None:
+        return PriceCell()
+    words, tone = verdict_words(found)
+    return PriceCell(
+        text=bytes_text(found.process),
+        tone=tone,
+        tip=f"{METHOD_NAMES[kind]}: {words}. {found.reason}",
+    )
+
+
+def _longest(model: ModelFacts, prices: Prices, state: FitsState) -> PriceCell:
+    kind = better_method(prices)
+    if kind is None:
+        return PriceCell(text="–" if prices else "", tip="Nothing fits as it is set.")
+    length = state.longest.get(model.id)
+    if length is None:
+        return PriceCell()
+    batch = plural(state.plan.train.batch_size, "sequence")
+    return PriceCell(
+        text=f"{length:,}",
+        tip=(
+            f"The longest that fits with {METHOD_NAMES[kind]} and {batch} at once:"
+            f" {length:,} tokens."
+        ),
+    )
+
+
+def _summary(found: list[ModelFacts], state: FitsState) -> str:
+    if not state.prices:
+        return ""
+    methods = [better_method(state.prices.get(model.id, {})) for model in found]
+    fitting = sum(kind is not None for kind in methods)
+    lora = sum(kind == "lora" for kind in methods)
+    if not fitting:
+        return f"None of {plural(len(found), 'model')} fits with these settings."
+    return (
+        f"{fitting} of {plural(len(found), 'model')} fit with these settings:"
+        f" {lora} by LoRA, {fitting - lora} by QLoRA alone."
+    )
+
+
+def _empty_text(state: FitsState) -> str:
+    if state.listed is None:
+        return "Looking for models…"
+    return "No model matches. Clear the filter to see all."

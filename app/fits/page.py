@@ -1,0 +1,134 @@
+"""What fits? The question at the left, the answer beside it, redrawn as it changes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout
+
+from app import theme
+from app.fits.cards import AnswerCard, GridCard, HeatCard
+from app.fits.ports import fits_ports
+from app.fits.present import FitsView
+from app.fits.question import QuestionCard
+from app.fits.viewmodel import FitsViewModel
+from app.services import Services
+from app.widgets.buttons import PrimaryButton
+from app.widgets.layout import STRETCH
+from app.widgets.page import Page, PageBody, PageHeader
+from core.plan.plan import Plan
+
+_QUESTION_WIDTH: Final = 300
+_ROOM_BESIDE: Final = 740
+"""Pixels the question and the answer need side by side."""
+
+
+def build(services: Services) -> Page:
+    """Return the page over the real functions of `core`."""
+    return FitsPage(FitsViewModel(fits_ports(services), services.navigator))
+
+
+class FitsPage(Page):
+    """Paints what the view-model publishes."""
+
+    def __init__(self, model: FitsViewModel) -> None:
+        super().__init__()
+        self.model = model
+        model.setParent(self)
+        self.train = PrimaryButton("Train with these settings", tip="", icon="train")
+        self.train.clicked.connect(model.train)
+        header = PageHeader(
+            "What fits?",
+            "Any model on any card, before anything is downloaded.",
+            actions=(self.train,),
+        )
+        self.question = QuestionCard(model)
+        self.answer = AnswerCard(model)
+        self.heat = HeatCard(model)
+        self.grid = GridCard(model)
+        self.body = PageBody(name="What fits", widest=1000)
+        self.body.column.setContentsMargins(0, 0, 12, 12)
+        self.body.column.setSpacing(16)
+        for part in (self.answer, self.heat, self.grid, STRETCH):
+            self.body.add(part)
+        self._side = _side()
+        self._is_beside = True
+        self._lay_out(header)
+        model.changed.connect(self.render_view)
+        self.render_view(model.view)
+
+    def _lay_out(self, header: PageHeader) -> None:
+        lines = QVBoxLayout(self)
+        lines.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
+        lines.setContentsMargins(28, 22, 28, 20)
+        lines.setSpacing(16)
+        lines.addWidget(header)
+        middle = QHBoxLayout()
+        middle.setSpacing(16)
+        self._side.setWidget(self.question)
+        middle.addWidget(self._side)
+        middle.addWidget(self.body, 1)
+        lines.addLayout(middle, 1)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the least size the answer needs without the question beside it."""
+        return QSize(460, 420)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Stand the question above the answer where there is no room beside."""
+        super().resizeEvent(event)
+        is_beside = self.width() >= theme.px(_ROOM_BESIDE)
+        self._side.setFixedWidth(theme.px(_QUESTION_WIDTH))
+        if is_beside == self._is_beside:
+            return
+        self._is_beside = is_beside
+        if is_beside:
+            self.body.column.removeWidget(self.question)
+            self._side.setWidget(self.question)
+        else:
+            self._side.takeWidget()
+            self.body.column.insertWidget(0, self.question)
+        self._side.setVisible(is_beside)
+        self.question.show()
+
+    def open_with(self, argument: object) -> None:
+        """Ask about a `Plan`, or about the model with this id."""
+        match argument:
+            case Plan():
+                self.model.ask_about(argument)
+            case str():
+                self.model.choose_model(argument)
+            case _:
+                pass
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look at machine, models and draft whenever the page comes into view."""
+        super().showEvent(event)
+        self.model.wake()
+
+    def shut_down(self) -> None:
+        """Compute no more."""
+        self.model.shut_down()
+
+    @Slot(object)
+    def render_view(self, view: FitsView) -> None:
+        """Show `view`; a part that is the same is not painted again."""
+        self.question.render_view(view.question)
+        self.answer.render_view(view.answer)
+        self.heat.render_view(view.heat)
+        self.grid.render_view(view.grid)
+        self.train.setEnabled(view.question.can_train)
+        self.train.set_tip(view.question.train_tip)
+
+
+def _side() -> QScrollArea:
+    """Return what scrolls the question where it is higher than the window."""
+    made = QScrollArea()
+    made.setWidgetResizable(True)
+    made.setFrameShape(QFrame.Shape.NoFrame)
+    made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    made.setAccessibleName("The question")
+    return made

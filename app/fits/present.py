@@ -1,0 +1,78 @@
+"""The page as it is shown, part by part. Pure; no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from app.fits.answer_view import AnswerView, present_answer
+from app.fits.grid_view import GridView, present_grid
+from app.fits.heat_view import HeatView, present_heat
+from app.fits.question_view import QuestionView, present_question
+from app.fits.state import FitsState
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitsView:
+    """Everything the page shows."""
+
+    question: QuestionView
+    answer: AnswerView
+    heat: HeatView | None
+    grid: GridView
+
+
+class Presenter:
+    """Presents a state, making anew only the parts whose inputs are others.
+
+    A slider that moves changes the bars at once and a table of a hundred models only
+    when that is priced again.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[object, ...], object]] = {}
+
+    def present(self, state: FitsState) -> FitsView:
+        """Return the page for `state`."""
+        asked = (state.plan, state.chosen, state.shape, state.judged)
+        failed = (state.failure, state.model_failure, state.device_failure)
+        question = (*asked, *failed, state.listed, state.budget, state.device_key)
+        compared = state.compares_all
+        filtered = (state.query, state.shown, state.chosen, compared)
+        return FitsView(
+            question=self._part(
+                "question", present_question, state, (*question, state.model_text)
+            ),
+            answer=self._part(
+                "answer", present_answer, state, (*question, state.estimates, compared)
+            ),
+            heat=self._part("heat", present_heat, state, (*asked, state.cells)),
+            grid=self._part(
+                "grid",
+                present_grid,
+                state,
+                (state.listed, state.judged, state.prices, state.longest, *filtered),
+            ),
+        )
+
+    def _part(
+        self,
+        name: str,
+        made: Callable[[FitsState], Part],
+        state: FitsState,
+        inputs: tuple[object, ...],
+    ) -> Part:
+        known = self._known.get(name)
+        if known is not None and _same(known[0], inputs):
+            return cast("Part", known[1])
+        part = made(state)
+        self._known[name] = (inputs, part)
+        return part
+
+
+def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    """Return whether both hold the same objects: no table is ever compared."""
+    return all(a is b for a, b in zip(one, other, strict=True))

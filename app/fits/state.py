@@ -1,0 +1,85 @@
+"""All the page knows, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from app.setup.state import Failure
+from core.estimate.answer import MemoryEstimate
+from core.hardware.budget import DeviceBudget
+from core.models.facts import ModelFacts
+from core.models.shape import ModelShape
+from core.plan.fields import value_of, with_value
+from core.plan.plan import MethodKind, Plan
+
+Shown = Literal["all", "fits", "here"]
+Prices = Mapping[MethodKind, MemoryEstimate]
+
+COMPARED: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
+
+CHOSEN_HERE: Final = (
+    "method.kind",
+    "method.rank",
+    "train.batch_size",
+    "train.seq_len",
+    "train.gradient_accumulation",
+    "train.gradient_checkpointing",
+)
+"""The plan keys this page changes; the rest of a plan passes through it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitsState:
+    """The question (model, device, settings) and what is known of the answer."""
+
+    plan: Plan = field(default_factory=Plan)
+    listed: tuple[ModelFacts, ...] | None = None
+    """None until the first listing is there."""
+    chosen: ModelFacts | None = None
+    shape: ModelShape | None = None
+    model_text: str = ""
+    """What was typed for a model that could not be found."""
+    model_failure: Failure | None = None
+    budget: DeviceBudget | None = None
+    """This machine's device; None until it was looked at."""
+    other: DeviceBudget | None = None
+    """The card asked about instead."""
+    device_key: str = ""
+    """The card's name, the size typed, or empty for this machine."""
+    device_failure: Failure | None = None
+    failure: Failure | None = None
+    compares_all: bool = False
+    estimates: Prices = field(default_factory=dict[MethodKind, MemoryEstimate])
+    cells: Mapping[tuple[int, int], MemoryEstimate] = field(
+        default_factory=dict[tuple[int, int], MemoryEstimate]
+    )
+    """(batch size, length) to its estimate by the method chosen."""
+    prices: Mapping[str, Prices] = field(default_factory=dict[str, Prices])
+    """Model id to its estimates, for the model × method grid."""
+    longest: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Model id to the longest sequence that fits, for rows that were in view."""
+    query: str = ""
+    shown: Shown = "all"
+
+    @property
+    def judged(self) -> DeviceBudget | None:
+        """The device the answers are for."""
+        return self.other or self.budget
+
+    @property
+    def estimate(self) -> MemoryEstimate | None:
+        """The answer for the method chosen."""
+        return self.estimates.get(self.plan.method.kind)
+
+
+def into_draft(draft: Plan, plan: Plan) -> Plan:
+    """Return `draft` with the model and the settings this page changes from `plan`."""
+    made = draft
+    if plan.model.id != draft.model.id:
+        made = with_value(made, "model.id", plan.model.id)
+        made = with_value(made, "model.revision", plan.model.revision)
+    for key in CHOSEN_HERE:
+        made = with_value(made, key, value_of(plan, key))
+    return made
