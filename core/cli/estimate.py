@@ -17,7 +17,7 @@ from core.estimate.memory import estimate, estimates
 from core.estimate.ranking import rank
 from core.hardware.budget import DeviceBudget, device_budget
 from core.models.catalogue import catalogue, catalogue_shape
-from core.models.find import config_of, find_model, shape_of
+from core.models.find import config_of, find_to_estimate, shape_of
 from core.models.shape import ModelShape
 from core.plan.codec import field_named, to_tree
 from core.plan.fields import with_value
@@ -58,7 +58,7 @@ def _dry_run(request: Request, plan: Plan, budget: DeviceBudget) -> int:
         TunesmithError: The model cannot be built.
     """
     places = request.places
-    facts = find_model(request.arguments.model, places)
+    facts = find_to_estimate(request.arguments.model, places)
     order = {
         "config": config_of(facts, places),
         "plan": to_tree(plan),
@@ -134,7 +134,7 @@ def _asked(request: Request) -> tuple[Plan, ModelShape]:
             "Say which model: --model.",
             hint="“tunesmith models” lists them.",
         )
-    facts = find_model(wanted, request.places)
+    facts = find_to_estimate(wanted, request.places)
     plan = with_value(Plan(), "model.id", wanted)
     return plan_with_flags(plan, request.arguments), shape_of(facts, request.places)
 

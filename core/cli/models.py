@@ -7,7 +7,7 @@ from core.cli.starter import ensure_starter, follow_task
 from core.cli.table import pairs, table
 from core.models.added import add_model, remove_model
 from core.models.facts import ModelFacts
-from core.models.find import all_models, find_model
+from core.models.find import all_models, find_model, find_to_estimate
 from core.models.trash import delete_model
 from core.units import bytes_text, count_text
 
@@ -41,7 +41,7 @@ def add(request: Request) -> int:
 
 def show(request: Request) -> int:
     """Answer with what is known of a model."""
-    return _answer(request, find_model(request.arguments.model, request.places))
+    return _answer(request, find_to_estimate(request.arguments.model, request.places))
 
 
 def download(request: Request) -> int:

@@ -14,10 +14,15 @@ def judge(
     """Return the verdict and its reason with the numbers behind it.
 
     ``fits`` and ``tight`` both mean that even the upper bound is free; a run that could
-    fail is never called either.
+    fail is never called either, so an unknown architecture never is.
     """
     need, free = bytes_text(process), bytes_text(budget.free)
     where = budget.name
+    if not known and process <= budget.free:
+        return "unknown", (
+            f"This architecture is unknown here: between {need} and {bytes_text(high)},"
+            f" and {free} are free on {where}. A dry run tells exactly."
+        )
     if high <= budget.free * (1 - _COMFORT):
         left = bytes_text(budget.free - process)
         return (
@@ -34,11 +39,6 @@ def judge(
         return "fits-if-closed", (
             f"It needs up to {bytes_text(high)} and {free} are free on {where}; closing"
             f" {names} frees {bytes_text(others)}."
-        )
-    if not known and process <= budget.free:
-        return "unknown", (
-            f"This architecture is unknown here: between {need} and {bytes_text(high)},"
-            f" and {free} are free on {where}. A dry run tells exactly."
         )
     if process <= budget.free:
         return "too-large", (

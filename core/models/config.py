@@ -14,6 +14,8 @@ _LARGEST = {
     "vocab_size": 1 << 24,
 }
 _LARGEST_OTHER = 1 << 24
+# Letters of a wrong value that a message repeats.
+_MOST_TOLD = 60
 
 
 def read_config(source: Path) -> dict[str, Any]:
@@ -93,13 +95,60 @@ class Numbers:
         """Return a yes or no; no where nothing is said."""
         return bool(self.get(*names))
 
+    def text(self, *names: str) -> str:
+        """Return a word, empty where nothing is said."""
+        return str(self.get(*names) or "")
+
+    def share(self, *names: str, default: float = 0.0) -> float:
+        """Return a number from 0 to 1, such as a dropout.
+
+        Raises:
+            ModelError: It is something else.
+        """
+        value = self.get(*names)
+        return default if value is None else checked_share(names[0], value)
+
+    @staticmethod
+    def divides(whole: str, size: int, part: str, parts: int) -> None:
+        """Return if `size` can be shared out among `parts`.
+
+        Raises:
+            ModelError: It cannot, so no such model can be built.
+        """
+        if size % parts:
+            raise ModelError(
+                "model.bad_size",
+                f"The config says {whole} = {size} and {part} = {parts}; the first is"
+                " no multiple of the second, so no such model can be built.",
+                hint="Use the config.json that came with the model.",
+            )
+
     @staticmethod
     def _checked(name: str, value: Any) -> int:
         largest = _LARGEST.get(name, _LARGEST_OTHER)
         if type(value) is not int or not 0 < value <= largest:
-            raise ModelError(
-                "model.bad_size",
-                f"The config says {name} = {value!r}; that is no size of a model.",
-                hint=f"It must be a whole number from 1 to {largest}.",
-            )
+            raise _no_size(name, value, f"a whole number from 1 to {largest}")
         return value
+
+
+def checked_share(name: str, value: Any) -> float:
+    """Return a number from 0 to 1.
+
+    Raises:
+        ModelError: It is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _no_size(name, value, "a number from 0 to 1")
+    if not 0 <= value <= 1:
+        raise _no_size(name, value, "a number from 0 to 1")
+    return float(value)
+
+
+def _no_size(name: str, value: Any, wanted: str) -> ModelError:
+    told = repr(value)
+    told = told if len(told) <= _MOST_TOLD else f"{told[:_MOST_TOLD]}…"
+    return ModelError(
+        "model.bad_size",
+        f"The config says {name} = {told}; that is no size of a model.",
+        hint=f"It must be {wanted}.",
+    )

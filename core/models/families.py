@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.models.config import Numbers
+from core.models.encoder_decoder import bart, mbart, pegasus, t5, umt5
+from core.models.encoder_only import bert, distilbert, modernbert, roberta
 from core.models.llama_like import gemma, gemma2, gemma3, llama, olmo2, qwen2, qwen3
 from core.models.other_decoders import (
     falcon,
@@ -19,7 +21,7 @@ from core.models.other_decoders import (
     starcoder2,
 )
 from core.models.shape import ModelShape
-from core.models.sparse import mixtral, qwen2_moe, qwen3_moe
+from core.models.sparse import mixtral, qwen2_moe, qwen3_moe, stranger
 
 Builder = Callable[[Numbers], ModelShape]
 _GEMMA = {
@@ -105,4 +107,54 @@ FAMILIES: Mapping[str, tuple[Builder, Mapping[str, Any]]] = {
         },
     ),
 }
-LIKE_LLAMA: tuple[Builder, Mapping[str, Any]] = (llama, {"hidden_act": "silu"})
+_T5 = {
+    "feed_forward_proj": "relu",
+    "dropout_rate": 0.1,
+    "relative_attention_num_buckets": 32,
+}
+_MT5 = {**_T5, "feed_forward_proj": "gated-gelu"}
+_BART = {
+    "activation_function": "gelu",
+    "dropout": 0.1,
+    "max_position_embeddings": 1024,
+    "tie_word_embeddings": True,
+}
+_BERT = {
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+}
+ENCODERS: Mapping[str, tuple[Builder, Mapping[str, Any]]] = {
+    "t5": (t5, _T5),
+    "mt5": (t5, _MT5),
+    "umt5": (umt5, _MT5),
+    "bart": (bart, _BART),
+    "mbart": (mbart, _BART),
+    "pegasus": (pegasus, _BART),
+    "bert": (bert, _BERT),
+    "roberta": (roberta, _BERT),
+    "xlm-roberta": (roberta, _BERT),
+    "camembert": (roberta, _BERT),
+    "distilbert": (
+        distilbert,
+        {
+            "activation": "gelu",
+            "dropout": 0.1,
+            "attention_dropout": 0.1,
+            "max_position_embeddings": 512,
+        },
+    ),
+    "modernbert": (
+        modernbert,
+        {
+            "hidden_activation": "gelu",
+            "max_position_embeddings": 8192,
+            "local_attention": 128,
+        },
+    ),
+}
+"""Models that read a whole text first: priced, not trained by our engine yet."""
+LIKE_LLAMA: tuple[Builder, Mapping[str, Any]] = (stranger, {"hidden_act": "silu"})
+LIKE_BERT: tuple[Builder, Mapping[str, Any]] = (bert, _BERT)

@@ -16,7 +16,12 @@ from core.models.catalogue import (
 )
 from core.models.config import read_config
 from core.models.facts import ModelFacts
-from core.models.folder import check_config, check_folder, facts_of_folder
+from core.models.folder import (
+    check_config,
+    facts_of_folder,
+    folder_shape,
+    read_folder,
+)
 from core.models.hub_cache import cached_facts, cached_models
 from core.models.reading import read_shape
 from core.models.shape import ModelShape
@@ -27,17 +32,34 @@ from core.models.starter import (
     starter_folder,
     starter_path,
 )
+from core.models.trainable import untrained
 from core.places import Places
 
 
 def find_model(id_or_path: str, places: Places, revision: str = "") -> ModelFacts:
-    """Return the model a person means.
+    """Return the model a person means, which our engine can train or run.
+
+    As `find_to_estimate`.
+
+    Raises:
+        ModelError: There is no such model, or it cannot be trained, and why.
+    """
+    facts = find_to_estimate(id_or_path, places, revision)
+    if facts.problem and facts.source != "starter":
+        refusal = untrained(shape_of(facts, places))
+        if refusal is not None:
+            raise refusal
+    return facts
+
+
+def find_to_estimate(id_or_path: str, places: Places, revision: str = "") -> ModelFacts:
+    """Return the model a person means; its memory can be told.
 
     A catalogue or Hub model that is not on this disk has `path` None and can be
     downloaded; a bare config.json too has `path` None and can only be estimated.
 
     Raises:
-        ModelError: There is no such model, or it cannot be trained, and why.
+        ModelError: There is no such model, or it cannot even be priced, and why.
     """
     if not id_or_path.strip():
         raise ModelError(
@@ -56,7 +78,8 @@ def find_model(id_or_path: str, places: Places, revision: str = "") -> ModelFact
     if cached is not None and cached.path is not None and _only_begun(cached.path):
         cached = None  # a download that was cut short: offered for download again
     if cached is not None and cached.path is not None:
-        check_folder(cached.path)
+        read_folder(cached.path)  # raises, unless it is only of a kind we do not train
+        return cached
     known = catalogue_facts(id_or_path) or _named(id_or_path)
     if known is not None:
         return replace(cached_facts(known.id) or known, problem="", hint="")
@@ -81,7 +104,7 @@ def shape_of(facts: ModelFacts, places: Places) -> ModelShape:
         ModelError: Its config is nowhere to be read.
     """
     if facts.path is not None:
-        return read_shape(facts.path)
+        return folder_shape(facts.path)
     if facts.id == STARTER_ID:
         made = starter_path(places)
         known = read_shape(made) if made else catalogue_shape(STARTER_HUB_ID)
@@ -140,9 +163,8 @@ def _rank(facts: ModelFacts) -> tuple[int, int, str]:
 
 def _on_disk(path: Path, places: Places) -> ModelFacts:
     if path.is_file() and path.suffix == ".json":
-        config = read_config(path)
-        check_config(config, path.name)
-        shape = read_shape(config)
+        shape = check_config(read_config(path), path.name)
+        refusal = untrained(shape)
         return ModelFacts(
             id=str(path.absolute()),
             name=path.absolute().parent.name,
@@ -150,9 +172,10 @@ def _on_disk(path: Path, places: Places) -> ModelFacts:
             parameters=shape.parameters,
             architecture=shape.architecture,
             context_length=shape.context_length,
+            problem=refusal.message if refusal else "",
             hint="A bare config.json can be estimated, not trained.",
         )
-    check_folder(path)
+    read_folder(path)
     folder = path.absolute()
     if folder == starter_folder(places):
         return starter_facts(places)
@@ -161,7 +184,7 @@ def _on_disk(path: Path, places: Places) -> ModelFacts:
 
 def _only_begun(folder: Path) -> bool:
     try:
-        check_folder(folder)
+        read_folder(folder)
     except ModelError as err:
         return err.code in {
             "model.no_weights",

@@ -1,6 +1,7 @@
 """A folder that claims to be a base model: whether it is one, and why not."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from core.errors import ModelError
 from core.models.config import read_config
 from core.models.facts import ModelFacts, Source
 from core.models.reading import read_shape
+from core.models.shape import ModelShape
+from core.models.trainable import untrained
 from core.models.weights import gguf_error, read_header, weight_files
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
@@ -19,6 +22,19 @@ def check_folder(folder: Path) -> dict[str, Any]:
 
     Raises:
         ModelError: It cannot, and why.
+    """
+    config, shape = read_folder(folder)
+    refusal = untrained(shape)
+    if refusal is not None:
+        raise refusal
+    return config
+
+
+def read_folder(folder: Path) -> tuple[dict[str, Any], ModelShape]:
+    """Return config and shape of the whole and sound model in `folder`.
+
+    Raises:
+        ModelError: There is none, or it can be neither trained nor priced.
     """
     if folder.is_file() and folder.suffix.lower() == ".gguf":
         raise gguf_error(folder)
@@ -52,11 +68,35 @@ def check_folder(folder: Path) -> dict[str, Any]:
             f"{folder.name} holds no tokenizer (tokenizer.json).",
             hint="Download the whole model; the tokenizer belongs to it.",
         )
-    return config
+    return config, folder_shape(folder)
 
 
-def check_config(config: Mapping[str, Any], name: str) -> None:
-    """Return if a model with this config may be loaded.
+def folder_shape(folder: Path) -> ModelShape:
+    """Return the shape of the model in `folder`; of its files the headers are read.
+
+    Raises:
+        ModelError: Its config cannot be read, or a file it needs is torn.
+    """
+    shape = read_shape(folder)
+    if shape.known and not shape.text_part:
+        return shape
+    files = weight_files(folder)
+    held = sum(tensor.elements for file in files for tensor in read_header(file))
+    return _with_rest(shape, held)
+
+
+def _with_rest(shape: ModelShape, held: int) -> ModelShape:
+    """Return `shape` with what the files hold beyond it.
+
+    Where we count only part of a model, or guess at it, the files know better.
+    """
+    if shape.known and not shape.text_part:
+        return shape
+    return replace(shape, idle=max(0, held - shape.parameters))
+
+
+def check_config(config: Mapping[str, Any], name: str) -> ModelShape:
+    """Return the shape of a model with this config, which may be loaded.
 
     Raises:
         ModelError: It would run foreign code, is quantised, or has no sizes.
@@ -75,7 +115,7 @@ def check_config(config: Mapping[str, Any], name: str) -> None:
                 f"{name} asks to fetch and run a kernel from the network ({key}).",
                 hint="Choose another model. Tunesmith never runs a model's code.",
             )
-    read_shape(config)
+    return read_shape(config)
 
 
 def _has_weights(folder: Path) -> bool:
@@ -93,8 +133,7 @@ def folder_bytes(folder: Path) -> int:
 def facts_of_folder(folder: Path, *, id: str, name: str, source: Source) -> ModelFacts:  # noqa: A002 - the plan's word
     """Return what is known of the model in `folder`; a fault stands in `problem`."""
     try:
-        config = check_folder(folder)
-        shape = read_shape(config)
+        _, shape = read_folder(folder)
     except ModelError as err:
         return ModelFacts(
             id=id,
@@ -104,11 +143,14 @@ def facts_of_folder(folder: Path, *, id: str, name: str, source: Source) -> Mode
             problem=err.message,
             hint=err.hint,
         )
+    refusal = untrained(shape)
     return ModelFacts(
         id=id,
         name=name,
         source=source,
         path=folder,
+        problem=refusal.message if refusal else "",
+        hint=refusal.hint if refusal else "",
         parameters=shape.parameters,
         architecture=shape.architecture,
         context_length=shape.context_length,

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-from core.models.config import Numbers
+from core.models.config import Numbers, checked_share
 from core.models.shape import (
     Activation,
     Attention,
@@ -23,13 +23,26 @@ _ACTIVATIONS: Mapping[str, Activation] = {
 
 def activation_of(n: Numbers) -> Activation:
     name = n.get("hidden_activation", "hidden_act", "activation_function", "activation")
-    return _ACTIVATIONS.get(str(name), "gelu")
+    return activation_named(str(name))
 
 
-def _head_dim(n: Numbers) -> int:
-    return n.optional("head_dim") or n.whole("hidden_size") // n.whole(
-        "num_attention_heads"
-    )
+def activation_named(name: str) -> Activation:
+    """Return the activation transformers calls `name`; one unknown counts as gelu."""
+    return _ACTIVATIONS.get(name, "gelu")
+
+
+def head_dim(n: Numbers) -> int:
+    """Return the elements of one head.
+
+    Raises:
+        ModelError: The hidden size cannot be shared out among the heads.
+    """
+    given = n.optional("head_dim")
+    if given is not None:
+        return given
+    hidden, heads = n.whole("hidden_size"), n.whole("num_attention_heads")
+    n.divides("hidden_size", hidden, "num_attention_heads", heads)
+    return hidden // heads
 
 
 def _norm_sizes(kind: NormKind, hidden: int, *, bias: bool = True) -> tuple[int, ...]:
@@ -41,7 +54,8 @@ def separate_attention(
 ) -> Attention:
     hidden, heads = n.whole("hidden_size"), n.whole("num_attention_heads")
     kv_heads = n.optional("num_key_value_heads") or heads
-    dim = _head_dim(n)
+    n.divides("num_attention_heads", heads, "num_key_value_heads", kv_heads)
+    dim = head_dim(n)
     return Attention(
         heads=heads,
         kv_heads=kv_heads,
@@ -108,5 +122,13 @@ def model(n: Numbers, blocks: tuple[Block, ...], **other: Any) -> ModelShape:
 
 
 def rotary_share(n: Numbers) -> float:
-    share = n.get("partial_rotary_factor", "rotary_pct")
-    return float(share) if isinstance(share, (int, float)) else 1.0
+    """Return the share of each head that is rotated; all of it where nothing is said.
+
+    transformers 5 writes it into ``rope_parameters``, older versions beside it.
+    """
+    inner: Any = n.get("rope_parameters", "rope_scaling")
+    if isinstance(inner, Mapping):
+        told = cast("Mapping[str, Any]", inner).get("partial_rotary_factor")
+        if told is not None:
+            return checked_share("partial_rotary_factor", told)
+    return n.share("partial_rotary_factor", "rotary_pct", default=1.0)

@@ -7,47 +7,89 @@ from typing import Any, cast
 
 from core.errors import ModelError
 from core.models.config import Numbers, read_config
-from core.models.families import FAMILIES, LIKE_LLAMA
+from core.models.families import ENCODERS, FAMILIES, LIKE_BERT, LIKE_LLAMA
 from core.models.shape import ModelShape
 
-# What a text model is called inside a model that also sees or hears.
-_TEXT_PARTS = {"gemma3": "gemma3_text"}
-_NOT_CAUSAL = {
-    "t5", "mt5", "bart", "mbart", "pegasus", "bert", "roberta", "distilbert",
-    "deberta", "deberta-v2", "electra", "albert", "xlm-roberta", "whisper", "clip",
-    "vit", "siglip",
+# Kinds with no text of their own to train, or none we could price.
+_NOT_TEXT = {
+    "whisper": "writes down speech", "wav2vec2": "hears", "clip": "compares pictures",
+    "vit": "sees pictures", "siglip": "compares pictures",
+    "siglip_vision_model": "sees pictures", "clip_vision_model": "sees pictures",
+}  # fmt: skip
+# Encoders we know of and have no builder for: read as a BERT, and said so.
+_STRANGE_ENCODERS = {
+    "deberta", "deberta-v2", "electra", "albert", "mpnet", "nomic_bert", "esm",
 }  # fmt: skip
 
 
 def read_shape(source: Path | Mapping[str, Any]) -> ModelShape:
     """Return the tensors of the model a config describes.
 
+    Of a model that also sees or hears, the part that reads and writes text.
+
     Args:
         source: A model's folder, a bare config.json, or its content.
 
     Raises:
-        ModelError: No sizes, absurd sizes, already quantised, or not a causal language
-            model.
+        ModelError: No sizes, absurd sizes, already quantised, or no language model.
     """
     config = read_config(source) if isinstance(source, Path) else dict(source)
-    if config.get("quantization_config"):
-        raise ModelError(
-            "model.quantised",
-            "This model is already quantised, so it cannot be trained here.",
-            hint="Choose the original 16-bit model; QLoRA quantises it itself.",
-        )
-    kind = str(config.get("model_type", ""))
-    if kind in _TEXT_PARTS and isinstance(config.get("text_config"), Mapping):
-        text = cast("Mapping[str, Any]", config["text_config"])
-        config = {**text, "model_type": _TEXT_PARTS[kind]}
-        kind = _TEXT_PARTS[kind]
-    if kind in _NOT_CAUSAL:
+    _require_unquantised(config)
+    kind = _kind(config)
+    text = config.get("text_config")
+    whole = ""
+    if isinstance(text, Mapping) and kind not in FAMILIES:
+        whole, config = kind or "multimodal", dict(cast("Mapping[str, Any]", text))
+        _require_unquantised(config)
+        kind = _kind(config) or f"{kind}_text"
+    if kind in _NOT_TEXT:
         raise ModelError(
             "model.not_causal",
-            f"A {kind} model does not write text word by word, so it cannot be taught"
-            " to answer here.",
+            f"A {kind} model {_NOT_TEXT[kind]}; it does not write text, so it cannot be"
+            " taught to answer here.",
             hint="Choose a chat or text-generation model, such as Llama, Qwen or Gemma.",
         )
-    build, defaults = FAMILIES.get(kind, LIKE_LLAMA)
+    build, defaults, known = _builder(kind, config)
     shape = build(Numbers(config, defaults))
-    return replace(shape, architecture=kind, known=kind in FAMILIES)
+    return replace(shape, architecture=kind, known=known, text_part=whole)
+
+
+def _kind(config: Mapping[str, Any]) -> str:
+    found = config.get("model_type")
+    return found[:64] if isinstance(found, str) else ""
+
+
+def _builder(
+    kind: str, config: Mapping[str, Any]
+) -> tuple[Any, Mapping[str, Any], bool]:
+    for families in (FAMILIES, ENCODERS):
+        if kind in families:
+            return *families[kind], True
+    names: Any = config.get("architectures")
+    named = str(cast("list[Any]", names)[0]) if _is_filled(names) else ""
+    encoder = kind in _STRANGE_ENCODERS or named.endswith("ForMaskedLM")
+    return *(LIKE_BERT if encoder else LIKE_LLAMA), False
+
+
+def _is_filled(names: Any) -> bool:
+    return isinstance(names, list) and bool(cast("list[Any]", names))
+
+
+def _require_unquantised(config: Mapping[str, Any]) -> None:
+    """Return if the weights are plain numbers.
+
+    Raises:
+        ModelError: They are codes of a quantisation.
+    """
+    found: Any = config.get("quantization_config") or config.get("compression_config")
+    if not found:
+        return
+    method: object = None
+    if isinstance(found, Mapping):
+        method = cast("Mapping[str, Any]", found).get("quant_method")
+    named = f" ({method[:32]})" if isinstance(method, str) and method else ""
+    raise ModelError(
+        "model.quantised",
+        f"This model is already quantised{named}, so it cannot be trained here.",
+        hint="Choose the original 16-bit model; QLoRA quantises it itself.",
+    )

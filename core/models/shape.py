@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+Task = Literal["causal", "seq2seq", "classification"]
+"""What the model's head does: continue a text, answer one, or sort texts."""
 NormKind = Literal["rms", "rms_unit_offset", "layer"]
 QkNorm = Literal["none", "head", "whole"]
 Activation = Literal["silu", "gelu", "gelu_tanh", "gelu_new", "relu"]
@@ -22,6 +24,9 @@ class Linear:
     inputs: int
     outputs: int
     bias: bool = False
+    wide_in_fp16: bool = False
+    """transformers keeps it in 32 bits when the others are fp16, and out of
+    quantisation (T5's ``wo``, whose numbers outgrow fp16)."""
 
     @property
     def elements(self) -> int:
@@ -47,6 +52,10 @@ class Attention:
     qk_norm: QkNorm = "none"
     window: int | None = None
     softcap: bool = False
+    position_bias: bool = False
+    """A learned bias of the distance is added to every score (T5)."""
+    dropout: bool = False
+    """The base model's own dropout of the scores."""
 
     @property
     def query(self) -> int:
@@ -71,6 +80,8 @@ class FeedForward:
     gated: bool = True
     fused: bool = False
     """Gate and up projection are one matrix."""
+    dropout: bool = False
+    """The base model's own dropout before the way back (T5, BART)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,17 +129,27 @@ class Block:
     """The base model's own dropout before each sum (GPT-2)."""
     parallel: bool = False
     """Attention and MLP read the same norm and are summed together (Phi, Falcon)."""
+    sum_norms: bool = False
+    """Norms after each sum, none before (BERT, BART)."""
+    encoder: bool = False
+    """Every token sees every other; in a seq2seq model, before the decoder."""
+    cross: Attention | None = None
+    """Attention to the encoder's output, in a seq2seq model's decoder."""
+    bias_table: int = 0
+    """Elements of a table of position biases of its own (UMT5)."""
 
     @property
     def linears(self) -> tuple[Linear, ...]:
         """Every ``nn.Linear`` of the block, in the order of use."""
-        return (*self.attention.linears, *_mlp_linears(self.mlp))
+        cross = self.cross.linears if self.cross is not None else ()
+        return (*self.attention.linears, *cross, *_mlp_linears(self.mlp))
 
     @property
     def other_tensors(self) -> tuple[int, ...]:
         """Elements of every tensor that belongs to no ``nn.Linear``."""
         experts = self.mlp.tensors if isinstance(self.mlp, Experts) else ()
-        return (*self.norms, *self.attention_norms, *experts)
+        table = (self.bias_table,) if self.bias_table else ()
+        return (*self.norms, *self.attention_norms, *table, *experts)
 
     @property
     def parameters(self) -> int:
@@ -148,7 +169,7 @@ def _mlp_linears(mlp: FeedForward | Experts) -> tuple[Linear, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShape:
-    """All tensors of a causal language model."""
+    """All tensors of a language model."""
 
     architecture: str
     """The config's model_type."""
@@ -156,8 +177,9 @@ class ModelShape:
     vocabulary: int
     blocks: tuple[Block, ...]
     embeddings: tuple[int, ...]
-    """Elements of each embedding table: tokens first, then positions."""
+    """Elements of each embedding table: tokens first, then positions and biases."""
     final_norm: tuple[int, ...]
+    """Elements of the norms outside the blocks."""
     head: Linear
     tied: bool
     """The head's weight is the token table itself."""
@@ -166,7 +188,30 @@ class ModelShape:
     softcap: bool = False
     """Logits pass a tanh (Gemma 2)."""
     known: bool = True
-    """False: an architecture we do not know, read as if it were a Llama."""
+    """False: an architecture we do not know, read as if it were a Llama or a BERT."""
+    text_part: str = ""
+    """The model_type of the whole, where it also sees or hears and only what reads
+    and writes text is here."""
+    idle: int = 0
+    """Parameters that are held but take no part, such as eyes that see no picture."""
+    task: Task = "causal"
+    outer: tuple[Linear, ...] = ()
+    """Linear layers between the blocks and the head, such as BERT's pooler."""
+    whole: tuple[Linear, ...] = ()
+    """Layers that a classifier trains whole, as it does its head (PEFT's
+    ``modules_to_save``)."""
+    adapts_head: bool = False
+    """PEFT's all-linear also adapts what is trained whole (RoBERTa's classifier)."""
+    buffers: tuple[int, ...] = ()
+    """Bytes of what is held beside the weights, such as tables of positions."""
+    logits_bias: bool = False
+    """A bias is added to the logits once they are formed (BART)."""
+    embedding_norm: bool = False
+    """A norm of the embeddings, in each stack (BERT, BART)."""
+    last_norm: bool = True
+    """A norm after the last block of each stack; not in BERT and BART."""
+    embedding_dropout: bool = False
+    """The base model's own dropout of what enters and leaves its blocks."""
 
     @property
     def layers(self) -> int:
@@ -180,11 +225,15 @@ class ModelShape:
             sum(block.count * block.parameters for block in self.blocks)
             + sum(self.embeddings)
             + sum(self.final_norm)
+            + sum(linear.parameters for linear in (*self.outer, *self.whole))
+            + self.idle
             + head
         )
 
     def linears(self) -> Iterator[tuple[Linear, int]]:
-        """Give each kind of linear layer inside the blocks and how many there are."""
+        """Give each kind of linear layer before the head and how many there are."""
         for block in self.blocks:
             for linear in block.linears:
                 yield linear, block.count
+        for linear in self.outer:
+            yield linear, 1

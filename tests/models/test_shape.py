@@ -102,7 +102,7 @@ def test_an_unknown_architecture_is_read_as_a_llama_and_says_so() -> None:
         ({"num_hidden_layers": 10**9}, "model.bad_size"),
         ({"vocab_size": "many"}, "model.bad_size"),
         ({"quantization_config": {"quant_method": "gptq"}}, "model.quantised"),
-        ({"model_type": "t5"}, "model.not_causal"),
+        ({"model_type": "whisper"}, "model.not_causal"),
     ],
 )
 def test_a_config_that_cannot_be_priced_says_why(
