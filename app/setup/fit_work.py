@@ -9,14 +9,15 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.qtwork.background import Background
-from app.qtwork.dry_run import DryRunKey, DryRuns, key_of
-from app.setup.pace import Pace
+from app.setup.exact_work import ExactWork
 from app.setup.ports import Ports
 from app.setup.state import ExactState, Failure, FitState
 from app.setup.words import TRAINABLE
 from core.errors import TunesmithError
 from core.estimate.advice import Fit
 from core.estimate.answer import MemoryEstimate
+from core.estimate.learned import Outcome
+from core.estimate.which_card import CardFit
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
@@ -24,9 +25,8 @@ from core.plan.fields import with_value
 from core.plan.plan import MethodKind, Plan
 from core.units import parse_bytes
 
-_SETTLE_MS: Final = 600  # a person still changing settings has not decided yet
-_CLOSE_CALLS: Final = frozenset({"tight", "unknown"})
-_ALL: tuple[MethodKind, ...] = ("lora", "qlora", "lora8", "full")
+_ALL: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
+_EXPLAIN_MS: Final = 150  # formulas are for who rests on a figure, not for a drag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +39,24 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is to be priced: the draft, and its model as far as that is known."""
+    """What is to be priced: the draft, its model and data as far as they are known."""
 
     plan: Plan
     shape: ModelShape | None = None
     facts: ModelFacts | None = None
+    row_tokens: float | None = None
+    """Mean tokens of the data's rows."""
 
 
 class FitWork(QObject):
     """Owns the `FitState`.
 
-    An estimate takes well under a frame, so `reckon` answers at once and a slider is
+    An estimate takes about a millisecond, so `reckon` answers at once and a slider is
     followed without a thread; everything that asks the machine goes off it.
 
     Signals:
         changed (): the state is another.
-        measured (): the device to judge by is another.
+        measured (): the device to judge by, or what its runs taught, is another.
     """
 
     changed = Signal()
@@ -64,30 +66,32 @@ class FitWork(QObject):
         super().__init__(parent)
         self.state = FitState()
         self._ports = ports
-        self._measuring = Background(self)
-        self._measuring.answered.connect(self._on_measured)
-        self._measuring.failed.connect(self._on_failed)
         self._asked = Asked(plan=Plan())
-        self._newest: tuple[str, int] | None = None
-        self._checks = False
-        self._dry = DryRuns(ports.config_of, self)
-        self._dry.changed.connect(self._on_dry_changed)
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(_SETTLE_MS)
-        self._settle.timeout.connect(self._check)
+        self._outcomes: tuple[Outcome, ...] = ()
+        self.exact = ExactWork(ports.config_of, self)
+        self.exact.changed.connect(self._on_exact_changed)
+        self._explaining = QTimer(self)
+        self._explaining.setSingleShot(True)
+        self._explaining.setInterval(_EXPLAIN_MS)
+        self._explaining.timeout.connect(self._explain)
+        self._measuring = self._asker(self._on_measured)
         self._looking_back = Background(self)
         self._looking_back.answered.connect(self._on_looked_back)
         self._naming = Background(self)
         self._naming.answered.connect(self._on_named)
         self._naming.failed.connect(self._on_unnamed)
-        self._offering = Background(self)
-        self._offering.answered.connect(self._on_offered)
-        self._offering.failed.connect(self._on_failed)
+        self._offering = self._asker(self._on_offered)
+        self._carding = self._asker(self._on_carded)
+
+    def _asker(self, answered: Any) -> Background:
+        made = Background(self)
+        made.answered.connect(answered)
+        made.failed.connect(self._on_failed)
+        return made
 
     def look_back(self) -> None:
-        """Read how fast the last runs were."""
-        self._looking_back.ask(self._ports.paces)
+        """Read what this machine's runs came to."""
+        self._looking_back.ask(self._ports.outcomes)
 
     def measure(self) -> None:
         """Look at the device and the disk again."""
@@ -100,111 +104,100 @@ class FitWork(QObject):
 
     def reckon(self, asked: Asked) -> None:
         """Price the draft by every method on show."""
+        is_other = asked != self._asked
         self._asked = asked
-        plan, shape, budget = asked.plan, asked.shape, self.state.judged
+        budget, shape = self.state.judged, asked.shape
+        self.exact.follow(asked.facts, asked.plan, budget if shape else None)
         if budget is None or shape is None:
-            self._dry.cancel()
-            self._set(
-                estimates={}, recommended=None, recommended_why="", exact=ExactState()
-            )
+            self._set_nothing(failure=self.state.failure)
             return
-        kinds = _ALL if self.state.compares_all else TRAINABLE
         try:
-            estimates = {
+            found = self._priced(asked.plan, shape, budget)
+        except TunesmithError as err:
+            self._set_nothing(failure=Failure.of(err))
+            return
+        cards = None if is_other else self.state.cards
+        self._set(**found, cards=cards, formulas={}, failure=None)
+        self._explaining.start()
+        estimate = self.state.estimates.get(asked.plan.method.kind)
+        self.exact.judge(estimate, is_known=shape.known)
+
+    def _set_nothing(self, *, failure: Failure | None) -> None:
+        self._explaining.stop()
+        self._set(
+            estimates={},
+            recommended=None,
+            recommended_why="",
+            exact=ExactState(),
+            forecast=None,
+            formulas={},
+            cards=None,
+            failure=failure,
+        )
+
+    def _priced(
+        self, plan: Plan, shape: ModelShape, budget: DeviceBudget
+    ) -> dict[str, Any]:
+        """Return what `reckon` finds, as fields of the state.
+
+        Raises:
+            TunesmithError: The plan cannot be priced for this model.
+        """
+        kinds = _ALL if self.state.compares_all else TRAINABLE
+        recommended, why = self._ports.recommend(plan, shape, budget)
+        return {
+            "estimates": {
                 kind: self._price(with_value(plan, "method.kind", kind), shape, budget)
                 for kind in kinds
-            }
-            recommended, why = self._ports.recommend(plan, shape, budget)
-            exact = self._exact(plan, shape, budget)
-        except TunesmithError as err:
-            self._set(estimates={}, recommended=None, failure=Failure.of(err))
-            return
-        self._set(
-            estimates=estimates,
-            recommended=recommended if recommended in TRAINABLE else None,
-            recommended_why=why,
-            exact=exact,
-            failure=None,
-        )
-        if self._checks:
-            self._settle.start()
+            },
+            "recommended": recommended if recommended in TRAINABLE else None,
+            "recommended_why": why,
+            "exact": self.exact.state(self._ports.tensors(plan, shape, budget)),
+            "forecast": self._ports.forecast(
+                plan,
+                shape,
+                budget,
+                self._outcomes,
+                row_tokens=self._asked.row_tokens,
+            ),
+        }
 
     def _price(
         self, plan: Plan, shape: ModelShape, budget: DeviceBudget
     ) -> MemoryEstimate:
-        key = self._key(plan, budget)
-        known = None if key is None else self._dry.tensors(key)
-        return self._ports.estimate(plan, shape, budget, measured_tensors=known)
+        return self._ports.estimate(
+            plan,
+            shape,
+            budget,
+            measured_tensors=self.exact.tensors(self._asked.facts, plan, budget),
+            outcomes=self._outcomes,
+        )
 
-    # -- the exact figure --------------------------------------------------------
+    @property
+    def row_tokens(self) -> float | None:
+        """The mean tokens of a row the forecast was made with."""
+        return self._asked.row_tokens
 
     @property
     def measured_tensors(self) -> int | None:
         """What a dry run found for the draft on this machine, if one did."""
         return self.state.exact.tensors if self.state.other is None else None
 
-    def run_dry(self) -> None:
-        """Find the exact figure for the draft as it is."""
-        facts, budget = self._asked.facts, self.state.judged
-        if facts is not None and budget is not None:
-            self._dry.start(facts, self._asked.plan, budget)
-
-    def cancel_dry_run(self) -> None:
-        """End the dry run that is under way, and begin none by itself any more."""
-        self._settle.stop()
-        self._dry.cancel()
-
-    def check_close_calls(self, *, checks: bool) -> None:
-        """Let a dry run look closer wherever the formula cannot be sure, or not."""
-        self._checks = checks
-        if checks:
-            self._settle.start()
-        else:
-            self._settle.stop()
+    @Slot()
+    def _explain(self) -> None:
+        plan, shape, budget = self._asked.plan, self._asked.shape, self.state.judged
+        found = self.state.estimates.get(plan.method.kind)
+        if found is not None and shape is not None and budget is not None:
+            self._set(formulas=self._ports.explain(plan, shape, budget, found))
 
     @Slot()
-    def _check(self) -> None:
-        found = self.state.estimates.get(self._asked.plan.method.kind)
-        exact = self.state.exact
-        is_known = exact.tensors is not None or exact.failure is not None
-        shape = self._asked.shape
-        if found is None or shape is None or is_known or not exact.can_run:
-            return
-        if found.verdict in _CLOSE_CALLS or not shape.known:
-            self.run_dry()
-
-    def _exact(self, plan: Plan, shape: ModelShape, budget: DeviceBudget) -> ExactState:
-        """Return what is known of the draft; a dry run of other settings is ended."""
-        key = self._key(plan, budget)
-        if key is None:
-            return ExactState()
-        if self._dry.running not in {None, key}:
-            self._dry.cancel()
-        found, failure = self._dry.tensors(key), self._dry.failure(key)
-        if found is not None:
-            self._newest = key.model, found
-        is_same = self._newest is not None and self._newest[0] == key.model
-        return ExactState(
-            tensors=found,
-            formula=None if found is None else self._ports.tensors(plan, shape, budget),
-            earlier=self._newest[1] if self._newest and is_same else None,
-            is_running=self._dry.running == key,
-            can_run=plan.method.kind in TRAINABLE,
-            failure=None if failure is None else Failure.of(failure),
-        )
-
-    def _key(self, plan: Plan, budget: DeviceBudget) -> DryRunKey | None:
-        facts = self._asked.facts
-        return None if facts is None else key_of(facts, plan, budget)
-
-    @Slot()
-    def _on_dry_changed(self) -> None:
+    def _on_exact_changed(self) -> None:
         self.reckon(self._asked)
 
     def shut_down(self) -> None:
         """End the child that runs."""
-        self._settle.stop()
-        self._dry.shut_down()
+        self._explaining.stop()
+        self.exact.shut_down()
 
     def compare_all(self, *, compares: bool) -> None:
         """Price the methods that cannot be trained here too, or not."""
@@ -227,6 +220,17 @@ class FitWork(QObject):
         if budget is not None and shape is not None:
             self._offering.ask(lambda: self._ports.fit_plan(plan, shape, budget))
 
+    def ask_which_card(self) -> None:
+        """Ask every card known what the draft would need there."""
+        plan, shape, known = self._asked.plan, self._asked.shape, self._outcomes
+        if shape is not None:
+            self._carding.ask(lambda: self._ports.which_cards(plan, shape, known))
+
+    def drop_cards(self) -> None:
+        """Forget what the cards would need."""
+        self._carding.cancel()
+        self._set(cards=None)
+
     def drop_offer(self) -> None:
         """Forget what was offered."""
         self._offering.cancel()
@@ -240,8 +244,10 @@ class FitWork(QObject):
             self.measured.emit()
 
     @Slot(object)
-    def _on_looked_back(self, found: tuple[Pace, ...]) -> None:
-        self._set(paces=found)
+    def _on_looked_back(self, found: tuple[Outcome, ...]) -> None:
+        if found != self._outcomes:
+            self._outcomes = found
+            self.measured.emit()
 
     @Slot(object)
     def _on_named(self, budget: DeviceBudget) -> None:
@@ -256,6 +262,10 @@ class FitWork(QObject):
     @Slot(object)
     def _on_offered(self, offer: Fit) -> None:
         self._set(offer=offer)
+
+    @Slot(object)
+    def _on_carded(self, cards: tuple[CardFit, ...]) -> None:
+        self._set(cards=cards)
 
     @Slot(object)
     def _on_failed(self, err: TunesmithError) -> None:

@@ -49,8 +49,10 @@ def build(services: Services) -> Page:
         with contextlib.suppress(OSError, TunesmithError):
             settings.change(all_settings_open=is_open)
 
+    model = SetupViewModel(ports(services), services.navigator)
+    services.pulse.runs_changed.connect(model.on_runs_changed)
     return SetupPage(
-        SetupViewModel(ports(services), services.navigator),
+        model,
         unfolded=settings.now.all_settings_open,
         remember_unfolded=remember,
     )

@@ -5,14 +5,13 @@ A view-model is given functions, not global objects; the tests give small real o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from app.services import RunGlance, Services
-from app.setup.pace import Pace, paces
 from core import durable
 from core.data.layout import columns_of
 from core.data.read import open_source
@@ -20,9 +19,14 @@ from core.data.records import Record
 from core.data.starter import starter_file
 from core.estimate.advice import Fit, fit_plan, recommend
 from core.estimate.answer import MemoryEstimate
+from core.estimate.explain import Formula, explain
+from core.estimate.forecast import Forecast, forecast
+from core.estimate.learned import Outcome
 from core.estimate.loop import habits
 from core.estimate.memory import estimate, tensors
+from core.estimate.which_card import CardFit, which_cards
 from core.hardware.budget import DeviceBudget, device_budget
+from core.hardware.cards import cards
 from core.models.added import add_model
 from core.models.facts import ModelFacts
 from core.models.find import all_models, config_of, find_model, shape_of
@@ -31,8 +35,10 @@ from core.places import Places
 from core.plan.plan import MethodKind, Plan
 from core.prepare import new_run
 from core.runs.folder import RunFolder
+from core.runs.outcomes import read_outcomes
 
 _LOOK_AT_ROWS: Final = 64
+Outcomes = Sequence[Outcome]
 
 
 class Estimator(Protocol):
@@ -45,8 +51,25 @@ class Estimator(Protocol):
         budget: DeviceBudget,
         *,
         measured_tensors: int | None = None,
+        outcomes: Outcomes = (),
     ) -> MemoryEstimate:
-        """Return the peak, by the formula or by what a dry run measured."""
+        """Return the peak by the formula, or as a dry run and earlier runs have it."""
+        ...
+
+
+class Forecaster(Protocol):
+    """Says how fast a plan would learn: `core.estimate.forecast.forecast`."""
+
+    def __call__(
+        self,
+        plan: Plan,
+        shape: ModelShape,
+        budget: DeviceBudget,
+        outcomes: Outcomes = (),
+        *,
+        row_tokens: float | None = None,
+    ) -> Forecast | None:
+        """Return the rate, or None where none is known."""
         ...
 
 
@@ -66,10 +89,17 @@ class Ports:
     config_of: Callable[[ModelFacts], Mapping[str, Any]]
     recommend: Callable[[Plan, ModelShape, DeviceBudget], tuple[MethodKind, str]]
     fit_plan: Callable[[Plan, ModelShape, DeviceBudget], Fit]
+    forecast: Forecaster
+    explain: Callable[
+        [Plan, ModelShape, DeviceBudget, MemoryEstimate], Mapping[str, Formula]
+    ]
+    which_cards: Callable[[Plan, ModelShape, Outcomes], tuple[CardFit, ...]]
+    card_names: tuple[str, ...]
     columns_of: Callable[[Path], tuple[str, ...]]
     starter_data: Callable[[], Path]
     free_disk: Callable[[], int]
-    paces: Callable[[], tuple[Pace, ...]]
+    outcomes: Callable[[], tuple[Outcome, ...]]
+    """What this machine's runs came to, newest last."""
     new_run: Callable[[Plan, bool, int | None], RunFolder]
     """Make a run of a plan, against the estimate if told, by a dry run's tensors."""
     start_run: Callable[[RunFolder], None]
@@ -97,10 +127,14 @@ def ports(services: Services) -> Ports:
         config_of=lambda facts: config_of(facts, places),
         recommend=recommend,
         fit_plan=fit_plan,
+        forecast=forecast,
+        explain=explain,
+        which_cards=lambda plan, shape, known: which_cards(plan, shape, outcomes=known),
+        card_names=tuple(card.name for card in cards()),
         columns_of=columns_of_file,
         starter_data=starter_file,
         free_disk=lambda: durable.free_bytes(places.runs),
-        paces=lambda: paces(places.runs),
+        outcomes=lambda: read_outcomes(places),
         new_run=lambda plan, force, exact: new_run(
             plan, places, force=force, measured_tensors=exact
         ),

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from app.setup.draft_problems import step_of
 from app.setup.exact_view import exact_line
-from app.setup.pace import pace_for, training_s
 from app.setup.settings_view import value_text
 from app.setup.state import ExactState, Failure, SetupState, Step
 from app.setup.summary_view import present_summary
+from app.setup.time_view import run_time_text
 from app.setup.words import joined
 from core.plan.fields import BY_KEY, changed_keys
 from core.plan.plan import Plan
 from core.plan.problems import Problem
-from core.units import duration_text
 
 if TYPE_CHECKING:
     from app.theme.tokens import Tone
@@ -206,27 +205,9 @@ def _length(state: SetupState) -> list[tuple[str, str, str]]:
     if steps is None:
         return []
     rows = [("Steps", f"{steps:,}", "Optimiser steps over the whole run.")]
-    words = time_text(state, steps)
-    return (
-        [*rows, ("Time", words, "The steps alone, as fast as last time.")]
-        if words
-        else rows
-    )
-
-
-def time_text(state: SetupState, steps: int) -> str:
-    """Return about how long the steps take; empty where no run here can tell."""
-    report, device = state.data.report, state.fit.budget
-    if report is None or device is None:
-        return ""
-    pace = pace_for(state.plan, device.name, state.fit.paces)
-    if pace is None:
-        return ""
-    seconds = training_s(state.plan, report, steps, pace)
-    if seconds is None:
-        return ""
-    speed = f"{pace.tokens_per_s:,.0f} tokens/s"
-    return f"About {duration_text(seconds)}, at {speed} as in your last such run"
+    words = run_time_text(state.plan, state.data.report, state.fit.forecast, steps)
+    told = "The steps alone; evaluations and checkpoints come on top."
+    return [*rows, ("Time", words, told)] if words else rows
 
 
 def step_count(state: SetupState) -> int | None:

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from app.setup.pace import Pace
 from app.setup.report import DataReport, Preview
 from core.errors import TunesmithError
 from core.estimate.advice import Fit
 from core.estimate.answer import MemoryEstimate
+from core.estimate.explain import Formula
+from core.estimate.forecast import Forecast
+from core.estimate.which_card import CardFit
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
@@ -104,7 +106,7 @@ class ExactState:
 
     tensors: int | None = None
     """As a dry run of these very settings found it."""
-    formula: int | None = None
+    formula: int = 0
     """As the formula has it for them."""
     earlier: int | None = None
     """As the last dry run of this model found it, with settings changed since."""
@@ -132,8 +134,12 @@ class FitState:
     exact: ExactState = field(default_factory=ExactState)
     compares_all: bool = False
     free_disk: int | None = None
-    paces: tuple[Pace, ...] = ()
-    """How fast the last runs here were."""
+    forecast: Forecast | None = None
+    """How fast the draft would learn; None where no rate is known."""
+    formulas: Mapping[str, Formula] = field(default_factory=dict[str, Formula])
+    """How each component of the draft's estimate comes about, by its name."""
+    cards: tuple[CardFit, ...] | None = None
+    """What the draft needs on every card known, where that was asked."""
 
     @property
     def judged(self) -> DeviceBudget | None:

@@ -93,7 +93,7 @@ class FitStep(PageBody):
         self.device = Text("", "muted", wrap=True)
         self.bar = MemoryBar()
         self.reason = Text("", wrap=True)
-        self.exact = ExactRow(self._model.run_dry, self._model.cancel_dry_run)
+        self.exact = ExactRow(self._model.fit.exact.run, self._model.fit.exact.cancel)
         self.others_text = Text("", "muted", wrap=True)
         self.disk_line = Text("", "muted", wrap=True)
         self.empty = Text("", "muted", wrap=True)

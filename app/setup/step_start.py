@@ -65,7 +65,7 @@ class StartStep(PageBody):
         self.facts = KeyValueTable()
         self.exact = Text("", "muted", wrap=True, selectable=True)
         self.progress = ProgressRow()
-        self.progress.cancelled.connect(self._model.cancel_dry_run)
+        self.progress.cancelled.connect(self._model.fit.exact.cancel)
         self.start = PrimaryButton("Start training", tip="", icon="play")
         self.start.clicked.connect(self._model.start)
         self.missing = Text("", "muted", wrap=True)

@@ -25,6 +25,7 @@ from app.setup.ports import Ports
 from app.setup.present import SetupView, present
 from app.setup.presets import PRESETS
 from app.setup.state import Failure, Saved, SetupState, Shown, Step
+from app.setup.time_view import row_tokens
 from core.errors import TunesmithError
 from core.plan.codec import parse_value
 from core.plan.fields import BY_KEY, with_value
@@ -55,7 +56,7 @@ class SetupViewModel(QObject):
         self._models.resolved.connect(self._on_resolved)
         self._models.added.connect(self.choose_model)
         self._data = DataWork(ports.columns_of, self)
-        self._data.changed.connect(self._publish)
+        self._data.changed.connect(self._on_data_changed)
         self._fit = FitWork(ports, self)
         self._fit.changed.connect(self._publish)
         self._fit.measured.connect(self._on_measured)
@@ -68,6 +69,7 @@ class SetupViewModel(QObject):
         self._drafts.failed.connect(self._on_file_failed)
         self._drafts.unsaved.connect(self._on_unsaved)
         self._written = plan
+        self._running = ports.running()
         self._is_awake = False
         self._is_editing = False
 
@@ -77,6 +79,11 @@ class SetupViewModel(QObject):
     def plan(self) -> Plan:
         """The draft."""
         return self._history.now
+
+    @property
+    def fit(self) -> FitWork:
+        """What step 4 asks for that changes nothing in the draft."""
+        return self._fit
 
     @property
     def state(self) -> SetupState:
@@ -206,7 +213,7 @@ class SetupViewModel(QObject):
         self._set(step=step, start_failure=None, held_by="")
         if step in {"method", "fit", "start"}:
             self._fit.measure()
-        self._fit.check_close_calls(checks=step == "start")
+        self._fit.exact.look_closer(checks=step == "start")
 
     def search_settings(self, query: str) -> None:
         """Show only settings that match `query`."""
@@ -261,14 +268,6 @@ class SetupViewModel(QObject):
     def ask_other_card(self, text: str) -> None:
         """Judge by another card: a size such as 12 GiB, or a name; empty: this one."""
         self._fit.ask_other(text)
-
-    def run_dry(self) -> None:
-        """Find the exact figure by a dry run; it can be cancelled."""
-        self._fit.run_dry()
-
-    def cancel_dry_run(self) -> None:
-        """End the dry run."""
-        self._fit.cancel_dry_run()
 
     def offer_fit(self) -> None:
         """Work out what would make it fit; nothing changes yet."""
@@ -395,6 +394,7 @@ class SetupViewModel(QObject):
                 plan=self.plan,
                 shape=models.shape,
                 facts=models.chosen if is_chosen else None,
+                row_tokens=row_tokens(self.plan, self._data.state.report),
             )
         )
 
@@ -403,6 +403,23 @@ class SetupViewModel(QObject):
         self._follow_data()
         self._reckon()
         self._publish()
+
+    @Slot()
+    def _on_data_changed(self) -> None:
+        if self._fit.row_tokens != row_tokens(self.plan, self._data.state.report):
+            self._reckon()
+        self._publish()
+
+    @Slot(object)
+    def on_runs_changed(self, runs: object) -> None:
+        """Look at the machine again when a run began or ended."""
+        del runs
+        running = self._ports.running()
+        if running != self._running:
+            self._running = running
+            self._fit.measure()
+            self._fit.look_back()
+            self._publish()
 
     @Slot()
     def _on_measured(self) -> None:

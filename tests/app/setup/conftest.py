@@ -16,8 +16,12 @@ from app.setup.ports import Ports, columns_of_file, formula_tensors
 from app.setup.viewmodel import SetupViewModel
 from core.errors import ModelError
 from core.estimate.advice import fit_plan, recommend
+from core.estimate.explain import explain
+from core.estimate.forecast import forecast
 from core.estimate.memory import estimate
+from core.estimate.which_card import which_cards
 from core.hardware.budget import DeviceBudget, device_budget
+from core.hardware.cards import cards
 from core.models.catalogue import catalogue_shape
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
@@ -72,7 +76,11 @@ def ports(tmp_path: Path) -> Ports:
         columns_of=columns_of_file,
         starter_data=lambda: starter,
         free_disk=lambda: 10**12,
-        paces=tuple,
+        forecast=forecast,
+        explain=explain,
+        which_cards=lambda plan, shape, known: which_cards(plan, shape, outcomes=known),
+        card_names=tuple(card.name for card in cards()),
+        outcomes=tuple,
         new_run=refuse,
         start_run=lambda folder: None,
         is_offline=lambda: False,

@@ -1,0 +1,128 @@
+"""Dry runs of the draft: when to run one, and what they know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.qtwork.dry_run import DryRunKey, DryRuns, key_of
+from app.setup.state import ExactState, Failure
+from app.setup.words import TRAINABLE
+from core.estimate.answer import MemoryEstimate
+from core.hardware.budget import DeviceBudget
+from core.models.facts import ModelFacts
+from core.plan.plan import Plan
+
+_SETTLE_MS: Final = 600  # a person still changing settings has not decided yet
+_CLOSE_CALLS: Final = frozenset({"tight", "unknown"})
+
+
+class ExactWork(QObject):
+    """Runs the draft dry: when asked, and by itself where the formula is not sure.
+
+    Signals:
+        changed (): more is known, or one began or ended.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        config_of: Callable[[ModelFacts], Mapping[str, Any]],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._runs = DryRuns(config_of, self)
+        self._runs.changed.connect(self.changed)
+        self._newest: DryRunKey | None = None
+        self._draft: tuple[ModelFacts, Plan, DeviceBudget] | None = None
+        self._declined: DryRunKey | None = None
+        self._is_close = False
+        self._checks = False
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self._check)
+
+    def tensors(
+        self, facts: ModelFacts | None, plan: Plan, budget: DeviceBudget
+    ) -> int | None:
+        """Return the bytes of all tensors as a dry run of `plan` found them."""
+        return (
+            None if facts is None else self._runs.tensors(key_of(facts, plan, budget))
+        )
+
+    def follow(
+        self, facts: ModelFacts | None, plan: Plan, budget: DeviceBudget | None
+    ) -> None:
+        """Take `plan` as the draft; a dry run of other settings is ended."""
+        if facts is None or budget is None:
+            self._draft = None
+            self._runs.cancel()
+            return
+        self._draft = facts, plan, budget
+        if self._runs.running not in {None, key_of(facts, plan, budget)}:
+            self._runs.cancel()
+
+    def state(self, formula: int) -> ExactState:
+        """Return what is known of the draft; `formula` are its tensors' bytes by it."""
+        if self._draft is None:
+            return ExactState()
+        key = key_of(*self._draft)
+        found, failure = self._runs.tensors(key), self._runs.failure(key)
+        if found is not None:
+            self._newest = key
+        last = self._newest
+        is_same_model = last is not None and last.model == key.model
+        return ExactState(
+            tensors=found,
+            formula=formula,
+            earlier=self._runs.tensors(last) if last and is_same_model else None,
+            is_running=self._runs.running == key,
+            can_run=key.method.kind in TRAINABLE,
+            failure=None if failure is None else Failure.of(failure),
+        )
+
+    def run(self) -> None:
+        """Run the draft dry; its answer is remembered."""
+        self._declined = None
+        if self._draft is not None:
+            self._runs.start(*self._draft)
+
+    def cancel(self) -> None:
+        """End the dry run that is under way; none of the same begins by itself."""
+        self._settle.stop()
+        self._declined = self._runs.running
+        self._runs.cancel()
+
+    def look_closer(self, *, checks: bool) -> None:
+        """Run dry whatever the formula cannot be sure of, from now on or no more."""
+        self._checks = checks
+        self._again()
+
+    def judge(self, estimate: MemoryEstimate | None, *, is_known: bool) -> None:
+        """Hear what the formula says of the draft, and whether it knows the layers."""
+        is_close = estimate is not None and estimate.verdict in _CLOSE_CALLS
+        self._is_close = is_close or (estimate is not None and not is_known)
+        self._again()
+
+    def shut_down(self) -> None:
+        """End the child that runs."""
+        self._settle.stop()
+        self._runs.shut_down()
+
+    def _again(self) -> None:
+        if self._checks and self._is_close:
+            self._settle.start()
+        else:
+            self._settle.stop()
+
+    @Slot()
+    def _check(self) -> None:
+        if self._draft is None or self._draft[1].method.kind not in TRAINABLE:
+            return
+        key = key_of(*self._draft)
+        if key != self._declined and self._runs.failure(key) is None:
+            self._runs.start(*self._draft)
