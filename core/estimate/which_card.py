@@ -1,6 +1,6 @@
 """Which graphics card would a plan need? Every card of the table, asked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.estimate.answer import MemoryEstimate
@@ -35,8 +35,12 @@ def which_cards(
         shape: The base model.
         outcomes: Runs of this machine; they count for a card that is in it.
     """
-    found = [_fit(card, plan, shape, outcomes) for card in cards()]
-    return tuple(sorted(found, key=_order))
+    return in_order([card_fit(card, plan, shape, outcomes) for card in cards()])
+
+
+def in_order(fits: Iterable[CardFit]) -> tuple[CardFit, ...]:
+    """Return `fits` in the order of `which_cards`."""
+    return tuple(sorted(fits, key=_order))
 
 
 def smallest(
@@ -47,9 +51,10 @@ def smallest(
     return next(wanted, None)
 
 
-def _fit(
-    card: Card, plan: Plan, shape: ModelShape, outcomes: Sequence[Outcome]
+def card_fit(
+    card: Card, plan: Plan, shape: ModelShape, outcomes: Sequence[Outcome] = ()
 ) -> CardFit:
+    """Return the answer for one card: a window asks one at a time."""
     budget = card_budget(card)
     return CardFit(
         card=card,
