@@ -179,6 +179,7 @@ def _dequantised(ctx: Any, like: Tensor) -> Tensor:
 @contextmanager
 def cuda_manners(*, has_flash: bool) -> Generator[None]:
     """Make attention, dropout, softmax and norms allocate as on a CUDA card."""
+    import transformers.integrations.moe as mixtures
     import transformers.masking_utils as masking
 
     fused = _Flash if has_flash else _Efficient
@@ -195,6 +196,11 @@ def cuda_manners(*, has_flash: bool) -> Generator[None]:
             # transformers takes fake tensors for a trace and then builds a mask
             (masking, "is_tracing", _no),
             (masking, "find_packed_sequence_indices", _none),
+            (masking, "fast_all", _yes),  # rows are full, so no mask hides anything
+            # whether a gradient overflowed is asked of tensors without numbers: no
+            (torch.amp.GradScaler, "_maybe_opt_step", _step_taken),
+            # torch's own needs Ampere, and its fake kernel bf16
+            (mixtures, "_can_use_grouped_mm", partial(_can_group, has_flash)),
         ):
             stack.enter_context(patch.object(target, name, stand_in))
         yield
@@ -256,8 +262,20 @@ def _widened(function: Any, x: Tensor, *args: Any, **options: Any) -> Tensor:
     return function(x, *args, **options)
 
 
+def _step_taken(_: Any, optimizer: Any, __: Any) -> Any:
+    return optimizer.step()
+
+
+def _can_group(ampere: bool, _: Tensor, weight: Tensor, __: Tensor) -> bool:  # noqa: FBT001
+    return ampere and weight.dtype == torch.bfloat16
+
+
 def _no(*_: Any, **__: Any) -> bool:
     return False
+
+
+def _yes(*_: Any, **__: Any) -> bool:
+    return True
 
 
 def _none(*_: Any, **__: Any) -> None:

@@ -40,7 +40,9 @@ class Habits:
     input_gradient: bool
     """The embeddings' output is made to need a gradient."""
     hold_outputs: bool
-    """The loop keeps the logits until the backward pass is over."""
+    """The loop keeps the logits until the step is over."""
+    keeps_cache: bool
+    """Keys and values are cached as for generating, and held with the logits."""
     kernel: Kernel
     on_gpu: bool
     fp16: bool
@@ -82,7 +84,12 @@ def habits(plan: Plan, budget: DeviceBudget, loop: Loop) -> Habits:
         autocast=ours and item == 2,
         cast_input=not (ours and item == 2),
         fused_loss=ours,
-        input_gradient=not ours,
+        # peft asks the embeddings' output for a gradient where the base checkpoints
+        # and is not quantised
+        input_gradient=not ours
+        and plan.train.gradient_checkpointing
+        and not four_bit,
+        keeps_cache=not (ours or plan.train.gradient_checkpointing),
         hold_outputs=not ours,
         kernel=_kernel(plan, budget),
         on_gpu=on_gpu,
