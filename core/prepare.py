@@ -15,6 +15,8 @@ from core.data.starter import starter_file
 from core.errors import ModelError, PlanError, WouldNotFit
 from core.estimate.advice import fit_plan, recommend
 from core.estimate.answer import MemoryEstimate
+from core.estimate.forecast import forecast
+from core.estimate.learned import Outcome
 from core.estimate.memory import estimate
 from core.hardware.budget import DeviceBudget, device_budget
 from core.models.facts import ModelFacts
@@ -25,6 +27,7 @@ from core.plan.fields import with_value
 from core.plan.plan import DataChoice, Method, ModelChoice, Plan, Training
 from core.plan.problems import Problem, problems
 from core.runs.folder import RunFolder, create_run
+from core.runs.outcomes import read_outcomes
 
 # Log, events and a run's small files, beside checkpoints and adapter.
 _RUN_FILES_BYTES = 32 << 20
@@ -63,7 +66,9 @@ def check(plan: Plan, places: Places, *, budget: DeviceBudget | None = None) -> 
         return Checked(problems=(*problems(plan), _model_problem(err)))
     return Checked(
         problems=problems(plan, context_length=facts.context_length),
-        estimate=estimate(plan, shape, budget or device_budget()),
+        estimate=estimate(
+            plan, shape, budget or device_budget(), outcomes=read_outcomes(places)
+        ),
         facts=facts,
     )
 
@@ -99,8 +104,9 @@ def new_run(
     facts = find_model(plan.model.id, places)
     _require_here(facts)
     _require_sound(problems(plan, context_length=facts.context_length))
+    shape, outcomes = shape_of(facts, places), read_outcomes(places)
     predicted = estimate(
-        plan, shape_of(facts, places), budget, measured_tensors=measured_tensors
+        plan, shape, budget, measured_tensors=measured_tensors, outcomes=outcomes
     )
     if predicted.verdict in _TOO_MUCH and not force:
         raise _would_not_fit(predicted)
@@ -108,7 +114,12 @@ def new_run(
     written = predicted.disk.adapter * 2 + predicted.disk.checkpoints
     durable.need_room(places.runs, written + _RUN_FILES_BYTES, what="This run")
     plan = _named(plan, facts)
-    return create_run(places.make().runs, plan, _facts(plan, facts, predicted, budget))
+    known = {
+        **_facts(plan, facts, predicted, budget),
+        "family": shape.architecture,
+        "forecast": forecast(plan, shape, budget, outcomes),
+    }
+    return create_run(places.make().runs, plan, known)
 
 
 def quick_plan(
@@ -128,16 +139,16 @@ def quick_plan(
     """
     budget = budget or device_budget()
     facts = find_model(model_id, places)
-    shape = shape_of(facts, places)
+    shape, outcomes = shape_of(facts, places), read_outcomes(places)
     plan = Plan(
         model=ModelChoice(id=model_id),
         data=DataChoice(files=files),
         train=Training(seq_len=min(1024, facts.context_length or 1024)),
     )
-    kind, _ = recommend(plan, shape, budget)
+    kind, _ = recommend(plan, shape, budget, outcomes=outcomes)
     if kind in {"lora", "qlora"}:  # what this version trains
         plan = with_value(plan, "method.kind", kind)
-    return _roomiest(plan, shape, budget)
+    return _roomiest(plan, shape, budget, outcomes)
 
 
 def demo_plan(places: Places, steps: int = 0) -> Plan:
@@ -254,7 +265,12 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _roomiest(plan: Plan, shape: ModelShape, budget: DeviceBudget) -> Plan:
+def _roomiest(
+    plan: Plan,
+    shape: ModelShape,
+    budget: DeviceBudget,
+    outcomes: tuple[Outcome, ...],
+) -> Plan:
     """Return the first of a few layouts that fits, from the fastest to the leanest."""
     for batch_size, checkpointing in ((4, False), (2, False), (1, False), (2, True)):
         layout = replace(
@@ -264,6 +280,6 @@ def _roomiest(plan: Plan, shape: ModelShape, budget: DeviceBudget) -> Plan:
             gradient_checkpointing=checkpointing,
         )
         tried = replace(plan, train=layout)
-        if estimate(tried, shape, budget).fits:
+        if estimate(tried, shape, budget, outcomes=outcomes).fits:
             return tried
-    return fit_plan(plan, shape, budget).plan
+    return fit_plan(plan, shape, budget, outcomes=outcomes).plan

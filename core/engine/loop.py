@@ -7,12 +7,17 @@ its beginning and gives the same numbers.
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from core.data.rows import EncodedRow
 from core.engine.schedule import Course, learning_rate
-from core.engine.standing import Standing, after_evaluation, after_step
+from core.engine.standing import (
+    Standing,
+    after_evaluation,
+    after_step,
+    with_peak,
+)
 from core.errors import WorkFailed
 from core.plan.plan import Training
 from core.runs.events import Checkpoint, Metrics, Phase, Progress, RunEvent, Sample
@@ -211,7 +216,7 @@ class Loop:
         self, figures: Figures, *, rate: float, tokens_per_s: float
     ) -> Metrics:
         allocated, reserved = self._world.memory()
-        self._note_peak(allocated)
+        self.standing = with_peak(self.standing, allocated, reserved)
         return Metrics(
             t=self._world.now(),
             step=self.standing.step,
@@ -226,7 +231,7 @@ class Loop:
 
     def _event_of_evaluation(self, loss: float) -> Metrics:
         allocated, reserved = self._world.memory()
-        self._note_peak(allocated)
+        self.standing = with_peak(self.standing, allocated, reserved)
         return Metrics(
             t=self._world.now(),
             step=self.standing.step,
@@ -235,10 +240,6 @@ class Loop:
             memory_allocated=allocated,
             memory_reserved=reserved,
         )
-
-    def _note_peak(self, allocated: int) -> None:
-        peak = max(self.standing.peak_memory, allocated)
-        self.standing = replace(self.standing, peak_memory=peak)
 
     def _phase(self, name: Literal["train", "evaluate"]) -> Phase:
         return Phase(t=self._world.now(), phase=name)

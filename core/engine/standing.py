@@ -28,6 +28,8 @@ class Standing:
     train_s: float = 0.0
     """Seconds spent in steps."""
     peak_memory: int = 0
+    """Bytes allocated on a GPU, growth of the process on a CPU."""
+    peak_reserved: int = 0
 
     @property
     def train_loss(self) -> float | None:
@@ -68,6 +70,15 @@ def after_evaluation(standing: Standing, loss: float) -> Standing:
         evaluations_without_gain=(
             0 if is_best else standing.evaluations_without_gain + 1
         ),
+    )
+
+
+def with_peak(standing: Standing, allocated: int, reserved: int) -> Standing:
+    """Return the standing after these peaks, in bytes, were measured."""
+    return replace(
+        standing,
+        peak_memory=max(standing.peak_memory, allocated),
+        peak_reserved=max(standing.peak_reserved, reserved),
     )
 
 

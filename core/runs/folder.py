@@ -220,6 +220,8 @@ _FACTS: dict[str, tuple[type, ...]] = {
     "model": (str,),
     "model_path": (str,),
     "data_sha256": (str,),
+    "family": (str,),
+    "forecast": (dict,),
     "predicted": (dict,),
     "device": (dict,),
     "versions": (dict,),

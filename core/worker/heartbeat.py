@@ -8,7 +8,7 @@ from dataclasses import replace
 import psutil
 
 from core.errors import DiskFull
-from core.hardware.gpu import gpus
+from core.hardware.gpu import Gpu, gpus
 from core.runs.events import Device
 from core.runs.folder import HEARTBEAT_S, RunFolder, RunStatus, Status, own_start_time
 from core.worker.channel import EventLog
@@ -25,6 +25,7 @@ class Heartbeat:
         )
         self._over = threading.Event()
         self._gpu_index: int | None = None
+        self._process_bytes: int | None = None
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def start(self) -> None:
@@ -39,6 +40,15 @@ class Heartbeat:
     def watch_gpu(self, index: int) -> None:
         """Report this card from now on, instead of the processor."""
         self._gpu_index = index
+
+    def process_bytes(self) -> int | None:
+        """Return the most the card's driver counted for this process, now or before.
+
+        None on a processor, and where the driver does not say (Windows, containers).
+        """
+        for gpu in gpus() if self._gpu_index is not None else ():
+            self._look_at(gpu)
+        return self._process_bytes
 
     def end(self, status: RunStatus) -> None:
         """Stop, and leave `status` as the last word."""
@@ -67,6 +77,7 @@ class Heartbeat:
     def _device(self) -> Device:
         for gpu in gpus() if self._gpu_index is not None else ():
             if gpu.index == self._gpu_index:
+                self._look_at(gpu)
                 return Device(
                     t=time.time(),
                     used=gpu.total - gpu.free,
@@ -82,3 +93,9 @@ class Heartbeat:
             total=memory.total,
             utilization=psutil.cpu_percent(),
         )
+
+    def _look_at(self, gpu: Gpu) -> None:
+        for process in gpu.processes:
+            if gpu.index == self._gpu_index and process.pid == os.getpid():
+                seen = (self._process_bytes or 0, process.used or 0)
+                self._process_bytes = max(seen) or None

@@ -19,7 +19,7 @@ from core.engine.loop import Loop, Outcome, Surroundings
 from core.engine.meter import MemoryMeter
 from core.engine.optimizer import is_replaced
 from core.engine.schedule import Course, course_of
-from core.engine.standing import Standing
+from core.engine.standing import Standing, with_peak
 from core.engine.tokenizer import ModelTokenizer, open_tokenizer
 from core.library import shelf
 from core.models.find import find_model
@@ -38,6 +38,7 @@ from core.runs.folder import RunFolder
 from core.worker.channel import EventLog
 from core.worker.heartbeat import Heartbeat
 from core.worker.held_out import Sampler, held_out
+from core.worker.measured import Measured, keep, ran_out
 from core.worker.outcome import adapter_facts, ended_event
 from core.worker.wishes import Wishes
 
@@ -68,6 +69,7 @@ class Stretch:
         self._facts = run.facts()
         self._places = _places_of(run)
         self._standing = Standing()
+        self._made: tuple[Compute, MemoryMeter, Examples, Course] | None = None
 
     def work(self) -> Ended:
         """Return the last event, which is still to be written.
@@ -84,6 +86,8 @@ class Stretch:
             base = self._base_folder()
             tokenizer, rows = self._tokenized(base)
             meter = MemoryMeter(compute)
+            self._course = self._plotted(rows)
+            self._made = compute, meter, rows, self._course
             learner = self._loaded(base, compute, tokenizer, meter, snapshot)
         except _Left:
             return self._left_early()
@@ -92,11 +96,36 @@ class Stretch:
             self._log.write(event)
             self._standing = loop.standing
             self._heart.at(step=loop.standing.step, steps=self._course.steps)
-        return self._finished(loop, learner, base)
+        adapter_id = self._finished(loop, learner, base)
+        # what saving took counts as well
+        self._standing = with_peak(loop.standing, *meter.take())
+        return ended_event(_STATUS_OF[loop.outcome], self._standing, adapter_id)
 
     def broken_off(self) -> Ended:
         """Return the last event of work that raised: failed, with the results so far."""
         return ended_event("failed", self._standing)
+
+    def remember(self, failure: BaseException | None) -> None:
+        """Keep what the run came to, for the estimates of later ones.
+
+        Args:
+            failure: What ended the work, as it was raised.
+        """
+        if self._made is None:
+            return
+        compute, meter, rows, course = self._made
+        if failure is not None and ran_out(failure):
+            self._standing = with_peak(self._standing, *meter.take())
+        found = Measured(
+            plan=self._plan,
+            compute=compute,
+            course=course,
+            rows=rows.train,
+            standing=self._standing,
+            process_bytes=self._heart.process_bytes(),
+            failure=failure,
+        )
+        keep(self._run, self._places, found)
 
     # -- before the first step -----------------------------------------------
 
@@ -203,6 +232,16 @@ class Stretch:
 
     # -- training ------------------------------------------------------------
 
+    def _plotted(self, rows: Examples) -> Course:
+        training = self._plan.train
+        lengths = [len(row.ids) for row in rows.train]
+        return course_of(
+            training,
+            micro_batches=len(batches(lengths, training.batch_size, training.seed, 0)),
+            train_tokens=sum(lengths),
+            eval_tokens=sum(len(row.ids) for row in rows.held_out),
+        )
+
     def _loop(
         self,
         learner: Learner,
@@ -219,12 +258,6 @@ class Stretch:
             size = training.gradient_accumulation
             return [filled[at : at + size] for at in range(0, len(filled), size)]
 
-        self._course: Course = course_of(
-            training,
-            micro_batches=len(batches(lengths, training.batch_size, training.seed, 0)),
-            train_tokens=sum(lengths),
-            eval_tokens=sum(len(row.ids) for row in rows.held_out),
-        )
         self._heart.at(step=self._standing.step, steps=self._course.steps)
         sampler = Sampler(learner, rows, tokenizer)
         return Loop(
@@ -270,7 +303,8 @@ class Stretch:
 
     # -- the end -------------------------------------------------------------
 
-    def _finished(self, loop: Loop, learner: Learner, base: Path) -> Ended:
+    def _finished(self, loop: Loop, learner: Learner, base: Path) -> str | None:
+        """Return the id of the adapter that was made, if one was."""
         adapter_id: str | None = None
         if loop.outcome == "discard":
             self._discard()
@@ -279,7 +313,7 @@ class Stretch:
             self._take_best(loop.standing, learner)
             adapter_id = self._kept(loop.standing, learner, base)
             self._phase("done")
-        return ended_event(_STATUS_OF[loop.outcome], loop.standing, adapter_id)
+        return adapter_id
 
     def _take_best(self, standing: Standing, learner: Learner) -> None:
         """With early stopping the adapter is the best one, not the last one."""

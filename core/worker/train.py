@@ -56,6 +56,7 @@ def _lived(found: RunFolder) -> int:
     wishes = Wishes(found)
     wishes.listen()
     last: list[RunEvent] = []
+    failure: BaseException | None = None
     stretch: Stretch | None = None
     try:
         heart.start()
@@ -63,8 +64,10 @@ def _lived(found: RunFolder) -> int:
 
         stretch = engine_room.Stretch(found, log=log, heart=heart, wishes=wishes)
         ended = stretch.work()
+        _remember(stretch, None)
     except BaseException as err:  # noqa: BLE001 - process boundary: one last event, always
         reserve.give_back()
+        failure = err
         last.append(_told(err, found))
         ended = stretch.broken_off() if stretch else _nothing_done()
     reserve.give_back()
@@ -76,7 +79,16 @@ def _lived(found: RunFolder) -> int:
     log.close()
     with suppress(OSError, DiskFull):
         heart.end(ended.status)
+    if stretch is not None and failure is not None:
+        _remember(stretch, failure)  # last words first
     return 1 if ended.status == "failed" else 0
+
+
+def _remember(stretch: "Stretch", failure: BaseException | None) -> None:
+    try:
+        stretch.remember(failure)
+    except Exception:  # noqa: BLE001 - process boundary: it is never worth a run
+        traceback.print_exc(file=sys.stderr)
 
 
 def _nothing_done() -> Ended:
