@@ -25,6 +25,7 @@ from core.engine.fake_optimizer import BitsandbytesStates
 from core.engine.learner import Learner
 from core.engine.ledger import Ledger
 from core.engine.load import kernel_for
+from core.engine.tasks import task
 from core.engine.weightless import make_fake, on_meta
 from core.errors import ModelError
 from core.plan.plan import Plan
@@ -67,6 +68,8 @@ def dry_run(
         ModelError: transformers cannot build this model.
     """
     made = _config(config, plan)
+    if task(made) != "causal":  # two stacks, and no loop of ours
+        return _run(made, plan, dtype, has_flash=has_flash, loop="plain")
     depth = int(made.num_hidden_layers)
     alike = len(set(getattr(made, "layer_types", None) or [0])) == 1
 
@@ -195,6 +198,8 @@ def _watch_layers(model: Any, ledger: Ledger) -> None:
 
 def _decoder_layers(model: nn.Module) -> nn.ModuleList:
     lists = [m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) > 1]
+    if not lists:  # one layer, or one used again and again (ALBERT)
+        return nn.ModuleList()
     return max(lists, key=lambda found: sum(p.numel() for p in found.parameters()))
 
 
@@ -206,4 +211,6 @@ class _Answers(TorchFunctionMode):
     ) -> Any:
         if func in (Tensor.item, Tensor.__float__):
             return 1.0
+        if func is Tensor.__bool__:
+            return True
         return func(*args, **(kwargs or {}))

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedMod
 from transformers.pytorch_utils import Conv1D
 
 from core.engine.device import Compute
+from core.engine.tasks import PEFT_TASKS, left_out, task
 from core.errors import ModelError, RequestError
 from core.models.config import read_config
 from core.plan.plan import ALL_LINEAR, Attention, Method
@@ -100,7 +101,10 @@ def kernel_for(config: Mapping[str, Any], attention: Attention) -> str:
 
     A model that caps its attention scores (Gemma 2) has no fused kernel.
     """
-    if attention == "eager" or config.get("attn_logit_softcapping"):
+    capped = (
+        config.get("attn_logit_softcapping") or config.get("model_type") == "gemma2"
+    )
+    if attention == "eager" or capped:
         return "eager"
     return "sdpa"
 
@@ -144,12 +148,13 @@ def add_adapter(
         lora_alpha=method.alpha,
         lora_dropout=method.dropout,
         target_modules="all-linear" if targets == ALL_LINEAR else list(targets),
+        exclude_modules=left_out(model, method),
         use_dora=method.use_dora,
         use_rslora=method.use_rslora,
         init_lora_weights="gaussian" if method.init == "gaussian" else True,
         bias="none",
         fan_in_fan_out=stores_transposed(model),
-        task_type="CAUSAL_LM",
+        task_type=PEFT_TASKS[task(model.config)],
     )
     torch.manual_seed(seed)
     try:

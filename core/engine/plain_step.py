@@ -13,6 +13,7 @@ from peft import prepare_model_for_kbit_training
 from core.engine.device import Compute
 from core.engine.fake_optimizer import fake_optimizer
 from core.engine.ledger import Ledger
+from core.engine.tasks import task
 from core.plan.plan import Plan
 
 
@@ -51,7 +52,8 @@ def _step(
 ) -> None:
     ledger.enter("forward")
     ids = torch.ones(shape, dtype=torch.long, device=compute.device)
-    outputs = model(input_ids=ids, labels=ids)
+    labels = ids[:, 0] if task(model.config) == "classification" else ids
+    outputs = model(input_ids=ids, labels=labels)
     ledger.enter("loss")
     outputs.loss.backward()
     ledger.enter("step")

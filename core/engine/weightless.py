@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from core.engine.cuda_manners import EightBitProduct, FourBitProduct
 from core.engine.device import Compute
 from core.engine.load import add_adapter
+from core.engine.tasks import built, stays_wide
 from core.plan.plan import Method
 
 # transformers' bitsandbytes integration replaces these, and no subclass of them.
@@ -36,10 +37,8 @@ def on_meta(
         compute: Format of the weights that are not quantised.
         prepare: What a loop does to the base before the adapter is put on.
     """
-    from transformers import AutoModelForCausalLM
-
     with torch.device("meta"), _default_dtype(compute.dtype):
-        model: Any = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        model: Any = built(config)
         model.requires_grad_(requires_grad=not method.has_adapter)
         if method.kind in {"qlora", "lora8"}:
             _quantise(model, method, compute)
@@ -66,9 +65,12 @@ def _default_dtype(dtype: torch.dtype) -> Generator[None]:
 def _quantise(model: Any, method: Method, compute: Compute) -> None:
     """Put bitsandbytes' layers in place of all but the output layer."""
     head = model.get_output_embeddings()
+    kept = stays_wide(model)
     make = _four_bit if method.kind == "qlora" else _eight_bit
     for name, layer in list(model.named_modules()):
         if type(layer).__name__ in _QUANTISED and layer is not head:
+            if name.endswith(kept):
+                continue
             parent = model.get_submodule(name.rpartition(".")[0])
             setattr(parent, name.rpartition(".")[2], make(layer, method, compute))
     model.is_quantized = True

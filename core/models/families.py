@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.models.config import Numbers
-from core.models.encoder_decoder import bart, mbart, pegasus, t5, umt5
+from core.models.encoder_decoder import bart, mbart, pegasus, seq2seq_stranger, t5, umt5
 from core.models.encoder_only import bert, distilbert, modernbert, roberta
 from core.models.llama_like import gemma, gemma2, gemma3, llama, olmo2, qwen2, qwen3
 from core.models.other_decoders import (
@@ -157,4 +157,5 @@ ENCODERS: Mapping[str, tuple[Builder, Mapping[str, Any]]] = {
 }
 """Models that read a whole text first: priced, not trained by our engine yet."""
 LIKE_LLAMA: tuple[Builder, Mapping[str, Any]] = (stranger, {"hidden_act": "silu"})
+LIKE_BART: tuple[Builder, Mapping[str, Any]] = (seq2seq_stranger, {**_T5, **_BART})
 LIKE_BERT: tuple[Builder, Mapping[str, Any]] = (bert, _BERT)

@@ -7,8 +7,14 @@ from typing import Any, cast
 
 from core.errors import ModelError
 from core.models.config import Numbers, read_config
-from core.models.families import ENCODERS, FAMILIES, LIKE_BERT, LIKE_LLAMA
-from core.models.shape import ModelShape
+from core.models.families import (
+    ENCODERS,
+    FAMILIES,
+    LIKE_BART,
+    LIKE_BERT,
+    LIKE_LLAMA,
+)
+from core.models.shape import ModelShape, Task
 
 # Kinds with no text of their own to train, or none we could price.
 _NOT_TEXT = {
@@ -20,6 +26,12 @@ _NOT_TEXT = {
 _STRANGE_ENCODERS = {
     "deberta", "deberta-v2", "electra", "albert", "mpnet", "nomic_bert", "esm",
 }  # fmt: skip
+_TWO_STACKS = {"t5", "mt5", "umt5", "bart", "mbart", "pegasus"}
+_STRANGERS: Mapping[Task, Any] = {
+    "causal": LIKE_LLAMA,
+    "seq2seq": LIKE_BART,
+    "classification": LIKE_BERT,
+}
 
 
 def read_shape(source: Path | Mapping[str, Any]) -> ModelShape:
@@ -54,6 +66,22 @@ def read_shape(source: Path | Mapping[str, Any]) -> ModelShape:
     return replace(shape, architecture=kind, known=known, text_part=whole)
 
 
+def task_of(config: Mapping[str, Any]) -> Task:
+    """Return what a model with this config is for, whether we know its kind or not."""
+    kind = _kind(config)
+    if kind in ENCODERS:
+        return "seq2seq" if kind in _TWO_STACKS else "classification"
+    if kind in FAMILIES:
+        return "causal"
+    if config.get("is_encoder_decoder") is True:
+        return "seq2seq"
+    names: Any = config.get("architectures")
+    named = str(cast("list[Any]", names)[0]) if _is_filled(names) else ""
+    if kind in _STRANGE_ENCODERS or named.endswith("ForMaskedLM"):
+        return "classification"
+    return "causal"
+
+
 def _kind(config: Mapping[str, Any]) -> str:
     found = config.get("model_type")
     return found[:64] if isinstance(found, str) else ""
@@ -65,10 +93,7 @@ def _builder(
     for families in (FAMILIES, ENCODERS):
         if kind in families:
             return *families[kind], True
-    names: Any = config.get("architectures")
-    named = str(cast("list[Any]", names)[0]) if _is_filled(names) else ""
-    encoder = kind in _STRANGE_ENCODERS or named.endswith("ForMaskedLM")
-    return *(LIKE_BERT if encoder else LIKE_LLAMA), False
+    return *_STRANGERS[task_of(config)], False
 
 
 def _is_filled(names: Any) -> bool:
