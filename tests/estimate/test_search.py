@@ -1,0 +1,161 @@
+"""The search finds the cheapest combination that fits, and asks seldom."""
+
+import itertools
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.estimate.advice import fit_plan
+from core.estimate.knobs import Knob, Setting, knobs
+from core.estimate.memory import estimate
+from core.estimate.search import Search, slowness
+from core.hardware.budget import device_budget
+from core.models.catalogue import catalogue_shape
+from core.models.shape import ModelShape
+from core.plan.fields import value_of
+from core.plan.plan import Method, Plan, Training
+from core.units import GIB
+
+SMALL = "Qwen/Qwen2.5-0.5B"
+KEYS = ("train.seq_len", "method.rank", "train.gradient_checkpointing")
+
+
+def shape(name: str = SMALL) -> ModelShape:
+    found = catalogue_shape(name)
+    assert found is not None
+    return found
+
+
+@st.composite
+def lattices(draw: st.DrawFn) -> tuple[tuple[Knob, ...], dict[str, list[int]]]:
+    """Draw knobs with rising prices, and what each of their settings saves."""
+    made: list[Knob] = []
+    saves: dict[str, list[int]] = {}
+    for key, values in zip(
+        KEYS, ((2048, 1024, 512, 256), (64, 32, 16), (False, True)), strict=True
+    ):
+        prices = sorted(draw(st.lists(st.integers(1, 99), min_size=4, max_size=4)))
+        steps = draw(st.lists(st.integers(0, 40), min_size=4, max_size=4))
+        made.append(
+            Knob(
+                key=key,
+                settings=tuple(
+                    Setting(value=value, price=0.0 if n == 0 else prices[n] + n / 10)
+                    for n, value in enumerate(values)
+                ),
+            )
+        )
+        saves[key] = [sum(steps[:n]) for n in range(len(values))]
+    return tuple(made), saves
+
+
+@given(lattices(), st.integers(0, 300), st.integers(0, 60))
+@settings(deadline=None)
+def test_the_first_that_fits_is_the_cheapest_of_all(
+    drawn: tuple[tuple[Knob, ...], dict[str, list[int]]], free: int, slower: int
+) -> None:
+    """No combination that fits costs less, by brute force over all of them."""
+    made, saves = drawn
+    wish = Plan(
+        method=Method(rank=64),
+        train=Training(seq_len=2048, gradient_checkpointing=False),
+    )
+
+    def fits(plan: Plan) -> bool:
+        saved = sum(
+            saves[knob.key][
+                [one.value for one in knob.settings].index(value_of(plan, knob.key))
+            ]
+            for knob in made
+        )
+        return 300 - saved <= free
+
+    search = Search(
+        plan=wish,
+        knobs=made,
+        fits=fits,
+        slowness=lambda plan: slower * plan.train.gradient_checkpointing,
+    )
+    best = search.best()
+    every = list(itertools.product(*(range(len(knob.settings)) for knob in made)))
+    possible = [search.cost(place) for place in every if fits(search.at(place))]
+
+    assert (best is None) == (not possible)
+    if best is not None:
+        assert fits(search.at(best))
+        assert math.isclose(min(possible), search.cost(best))
+
+
+def test_a_real_wish_gets_the_cheapest_plan_of_its_grid() -> None:
+    """The estimate falls as the knobs turn, so nothing cheaper was passed over."""
+    wish = Plan(train=Training(batch_size=4, gradient_accumulation=2, seq_len=1024))
+    kept = {"train.seq_len", "method.rank", "method.target_modules"}
+    for mib in (1700, 2200, 3200):
+        card = device_budget(gpu_memory=mib << 20)
+        search = Search(
+            plan=wish,
+            knobs=knobs(wish, shape(), card, kept),
+            fits=lambda plan, card=card: estimate(plan, shape(), card).fits,
+            slowness=slowness(wish, shape(), card),
+        )
+        every = itertools.product(*(range(len(knob.settings)) for knob in search.knobs))
+        possible = [search.cost(p) for p in every if search.fits(search.at(p))]
+        best = search.best()
+
+        assert best is not None
+        assert math.isclose(min(possible), search.cost(best))
+
+
+def test_what_costs_time_alone_comes_before_what_costs_quality() -> None:
+    """Checkpointing and small batches first; four bits when 16 cannot be had."""
+    wish = Plan(train=Training(batch_size=8, gradient_accumulation=1, seq_len=2048))
+    llama = shape("meta-llama/Llama-3.1-8B")
+
+    roomy = fit_plan(wish, llama, device_budget(gpu_memory=24 * GIB))
+    tight = fit_plan(wish, llama, device_budget(gpu_memory=12 * GIB))
+
+    assert "lora" == roomy.plan.method.kind
+    assert "qlora" == tight.plan.method.kind
+    for fit in (roomy, tight):
+        assert 2048 == fit.plan.train.seq_len
+        assert wish.method.rank == fit.plan.method.rank
+        assert wish.method.target_modules == fit.plan.method.target_modules
+
+
+def test_few_layers_and_short_rows_are_the_last_resort() -> None:
+    """They are given up where nothing else is left, and rows no shorter than needed."""
+    wish = Plan(train=Training(batch_size=8, gradient_accumulation=1, seq_len=4096))
+    card = device_budget(gpu_memory=8 * GIB)
+    fit = fit_plan(wish, shape("meta-llama/Llama-3.1-8B"), card)
+    longer = Plan(
+        method=fit.plan.method,
+        train=Training(
+            batch_size=fit.plan.train.batch_size,
+            gradient_accumulation=fit.plan.train.gradient_accumulation,
+            gradient_checkpointing=fit.plan.train.gradient_checkpointing,
+            optimizer=fit.plan.train.optimizer,
+            seq_len=fit.plan.train.seq_len + 64,
+        ),
+    )
+
+    assert fit.estimate.fits
+    assert 1024 < fit.plan.train.seq_len < 4096
+    assert not estimate(longer, shape("meta-llama/Llama-3.1-8B"), card).fits
+
+
+def test_rows_are_cut_for_nothing_only_where_none_is_so_long() -> None:
+    """A length beyond the longest row is memory wasted, and giving it up is free."""
+    wish = Plan(train=Training(batch_size=8, gradient_accumulation=1, seq_len=4096))
+    card = device_budget(gpu_memory=24 * GIB)
+    llama = shape("meta-llama/Llama-3.1-8B")
+
+    fit = fit_plan(wish, llama, card, longest_row_tokens=300)
+
+    assert [("train.seq_len", 320)] == [
+        (change.field, change.after)
+        for change in fit.changes
+        if change.field == "train.seq_len"
+    ]
+    assert "lora" == fit.plan.method.kind
+    assert fit.estimate.fits
