@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.setup.state import Work
 from core.estimate.answer import MemoryEstimate, Verdict
+from core.estimate.uses import UseEstimate
 from core.plan.plan import MethodKind
 from core.units import bytes_text, duration_text
 
@@ -36,7 +37,7 @@ _VERDICTS: Final[dict[Verdict, tuple[str, Tone]]] = {
 }
 
 
-def verdict_words(estimate: MemoryEstimate) -> tuple[str, Tone]:
+def verdict_words(estimate: MemoryEstimate | UseEstimate) -> tuple[str, Tone]:
     """Return the verdict in a word or two, and its tone."""
     return _VERDICTS[estimate.verdict]
 
