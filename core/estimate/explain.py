@@ -19,6 +19,7 @@ from core.plan.plan import Optimizer, Plan
 from core.units import bytes_text
 
 _ROUNDING: Final = "rounded up to 512 B a tensor"
+_SMALL: Final = "of tensors too small to page"
 _OTHERWISE: Final = "as a dry run or earlier runs say otherwise"
 
 
@@ -97,6 +98,8 @@ def explain(
         found: What `core.estimate.memory.estimate` answered to these.
         loop: The loop that was priced.
     """
+    if shape.task != "causal":
+        loop = "plain"  # as core.estimate.memory prices what our engine does not train
     how = habits(plan, budget, loop)
     stays = static(shape, plan.method, plan.train.optimizer, how)
     accumulates = plan.train.gradient_accumulation > 1 and loop == "tunesmith"
@@ -206,10 +209,12 @@ def _gradients(asked: _Asked) -> Formula:
             words=f"{item} bytes × trained parameters, all there at the peak",
             numbers=summed([term], total, rest=_ROUNDING),
         )
+    if not total:
+        return Formula(words="At the peak no gradient is there yet", numbers="0 B")
     share = total / whole if whole else 0.0
     return Formula(
         words=f"{item} bytes × trained parameters, as far as they exist at the peak",
-        numbers=f"{share:.1%} of {all_of_them} = {bytes_text(total)}",
+        numbers=f"{100 * share:.1f} % of {all_of_them} = {bytes_text(total)}",
     )
 
 
@@ -224,19 +229,21 @@ def _optimizer(asked: _Asked) -> Formula:
         aside = (
             f"; {bytes_text(paged)} more in paged memory, on the card if it has room"
         )
-    if kind in {"adamw_torch", "paged_adamw_32bit"}:
-        size = 2 * item * trained if kind == "adamw_torch" else total
-        text = f"2 × {item} B × {trained:,}"
-        terms = [Term(text=text, size=size)] if kind == "adamw_torch" else []
+    if kind == "adamw_torch":
+        terms = [Term(text=f"2 × {item} B × {trained:,}", size=2 * item * trained)]
         words = f"AdamW's two moments: 2 × {item} bytes × trained parameters"
-        numbers = summed(terms, total, rest=_ROUNDING if terms else "of small tensors")
-        return Formula(words=words, numbers=numbers + aside)
+        return Formula(words=words, numbers=summed(terms, total, rest=_ROUNDING))
+    if kind == "paged_adamw_32bit":
+        words = "AdamW's two moments in 4 bytes each, paged but for small tensors"
+        return Formula(words=words, numbers=summed([], total, rest=_SMALL) + aside)
     scales = 2 * 4 * trained // 256
     terms = [Term(text=f"2 × 4 B × {trained:,} / 256", size=scales)]
+    rest = _SMALL
     if kind == "adamw_8bit":
         terms = [Term(text=f"2 × 1 B × {trained:,}", size=2 * trained), *terms]
+        rest = _ROUNDING
     words = "AdamW's two moments in 1 byte each, and a 4-byte scale for 256 of them"
-    return Formula(words=words, numbers=summed(terms, total, rest=_ROUNDING) + aside)
+    return Formula(words=words, numbers=summed(terms, total, rest=rest) + aside)
 
 
 def _activations(asked: _Asked) -> Formula:
@@ -295,17 +302,16 @@ def _workspace(asked: _Asked) -> Formula:
     found = asked.found
     held = asked.stays.foreach if asked.stepping else asked.tape.peak_by_kind[WORKSPACE]
     lost = found.reserved - found.allocated
+    doing = (
+        "The optimiser's copies of all gradients"
+        if asked.stepping
+        else "Weights unpacked or narrowed for a product"
+    )
     if asked.how.on_gpu:
-        words = (
-            "Weights unpacked or narrowed for a product, room lost between blocks,"
-            " and cuBLAS workspaces"
-        )
+        words = f"{doing}, room lost between blocks, and cuBLAS workspaces"
         lost_text, rest = f"{bytes_text(lost)} between blocks", "of cuBLAS"
     else:
-        words = (
-            "Weights unpacked or narrowed for a product, the mapped model file, threads,"
-            " and what the C library keeps"
-        )
+        words = f"{doing}, the mapped model file, threads, and what the C library keeps"
         lost_text, rest = f"{bytes_text(lost)} around the tensors", _OTHERWISE
     terms = [
         Term(text=f"{bytes_text(held)} in the step", size=held),

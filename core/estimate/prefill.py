@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from core.estimate.decoder import Decoder
 from core.estimate.graph import Backward, Graph, Node, Value
 from core.estimate.loop import Habits, chunk_tokens
+from core.estimate.static import is_target
 from core.estimate.tape import ACTIVATION, LOGITS, WORKSPACE, Storage, Tape, rounded
 from core.models.shape import Attention, Block, ModelShape
 from core.plan.plan import Method
@@ -46,6 +47,22 @@ class _Reader(Decoder):
 
     cached: list[Storage]
     keeps: bool
+    _scores: Value | None = None
+
+    def block(self, block: Block, x: Value) -> Value:
+        """Return the layer's output; until then scores that exist have a name."""
+        out = super().block(block, x)
+        self._scores = None
+        return out
+
+    def _eager(
+        self, attention: Attention, query: Value, key: Value, value: Value
+    ) -> Value:
+        out = super()._eager(attention, query, key, value)
+        self._scores = self.new(
+            self.rows * self.length * attention.heads, query.item_bytes
+        )
+        return out
 
     def _attended(
         self, attention: Attention, query: Value, key: Value, value: Value
@@ -107,21 +124,33 @@ def measure_loss(
     As `core.engine.learner.Learner.losses`: no cache, and 16-bit copies of the adapter
     stay until the pass is over.
     """
-    peak, copies = 0, 0
-    for number, block in enumerate(shape.blocks):
+    peak = 0
+    narrowed = [_narrowed(block, method, habits) for block in shape.blocks]
+    copies = sum(
+        block.count * size for block, size in zip(shape.blocks, narrowed, strict=True)
+    )
+    for block, own in zip(shape.blocks, narrowed, strict=True):
         tape = Tape()
         reader = _reader(tape, method, habits, batch=batch, length=length)
         reader.keeps = False
-        before = sum(kind.count for kind in shape.blocks[:number])
-        tape.ballast(copies * before, WORKSPACE)
+        tape.ballast(copies - own, WORKSPACE)
         last = _act(reader, shape, block, habits)
-        narrowed = sum(cast.n_bytes for cast in reader.graph.casts.values())
-        tape.ballast(narrowed * (block.count - 1), WORKSPACE)
-        copies = narrowed
         _chunk(tape, shape, habits, batch * length)
         del last
         peak = max(peak, tape.peak)
     return ForwardPeak(cache=0, scratch=peak)
+
+
+def _narrowed(block: Block, method: Method, habits: Habits) -> int:
+    """Return the bytes of autocast's 16-bit copies of one layer's adapter."""
+    if not (habits.autocast and method.has_adapter):
+        return 0
+    return sum(
+        rounded(habits.item_bytes * method.rank * one.inputs)
+        + rounded(habits.item_bytes * method.rank * one.outputs)
+        for one in block.linears
+        if is_target(one, method)
+    )
 
 
 def cache_bytes(
@@ -129,25 +158,13 @@ def cache_bytes(
 ) -> int:
     """Return the bytes of keys and values right after a prompt was read.
 
-    A sliding window does not help yet: the cache keeps a view of all the prompt's
-    tokens until the next one comes (transformers' ``DynamicSlidingWindowLayer``).
+    A sliding window does not help at that peak: the cache keeps a view of all the
+    prompt's tokens until the next one comes (transformers' DynamicSlidingWindowLayer).
     """
     return sum(
         block.count * _cache_of(block, habits, tokens=tokens, batch=batch)
         for block in shape.blocks
     )
-
-
-def kept_cache_bytes(
-    shape: ModelShape, habits: Habits, *, tokens: int, batch: int = 1
-) -> int:
-    """Return the bytes of keys and values while answering: windows cut them."""
-    found = 0
-    for block in shape.blocks:
-        window = block.attention.window
-        seen = tokens if window is None else min(tokens, window)
-        found += block.count * _cache_of(block, habits, tokens=seen, batch=batch)
-    return found
 
 
 def _cache_of(block: Block, habits: Habits, *, tokens: int, batch: int) -> int:
@@ -167,12 +184,19 @@ def _act(reader: _Reader, shape: ModelShape, block: Block, habits: Habits) -> Va
     """Run one layer and the norm behind the last; return the hidden states."""
     item, rows = habits.rest_bytes, reader.rows
     ids = reader.new(2 * rows, 8)
+    # transformers' forward keeps the embeddings beside what goes through the layers
+    embedded = reader.new(rows * shape.hidden, item)
     x = reader.new(rows * shape.hidden, item)
-    angles = reader.new(2 * reader.length * block.attention.head_dim, item)
+    # cosines and sines; Gemma 3 turns windowed and whole attention differently
+    pairs = 2 if shape.architecture.startswith("gemma3") else 1
+    places = pairs * 2 * reader.length * block.attention.head_dim
+    if not block.attention.rotary:
+        places = rows * shape.hidden
+    positions = reader.new(places, item)
     masks = _masks(reader, shape)
     x = reader.block(block, x)
     x = reader.norm(x, shape.norm)
-    del ids, angles, masks
+    del ids, embedded, positions, masks
     return x
 
 
@@ -183,7 +207,8 @@ def _masks(reader: _Reader, shape: ModelShape) -> list[Value]:
     windows = {attention.window for attention in attentions}
     capped = any(attention.softcap for attention in attentions)
     if reader.habits.kernel == "eager" or capped:
-        return [reader.new(cells, reader.habits.rest_bytes) for _ in windows]
+        kinds = 2 if windows - {None} else 1
+        return [reader.new(cells, reader.habits.rest_bytes) for _ in range(kinds)]
     short = [w for w in windows if w is not None and w < reader.length]
     return [reader.new(cells, 1) for _ in short]
 

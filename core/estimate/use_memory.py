@@ -4,17 +4,12 @@ from dataclasses import replace
 
 from core.estimate.loop import Habits, habits
 from core.estimate.outside import outside
-from core.estimate.prefill import (
-    ForwardPeak,
-    kept_cache_bytes,
-    measure_loss,
-    read_prompt,
-)
+from core.estimate.prefill import ForwardPeak, measure_loss, read_prompt
 from core.estimate.static import adapter_tensors, frozen_bytes
 from core.estimate.step import StepPeak
 from core.estimate.tape import rounded
 from core.estimate.use_answer import Need, UsePart
-from core.estimate.wording import product, together
+from core.estimate.wording import together
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
 from core.plan.plan import Method, Plan
@@ -40,14 +35,10 @@ def chat_need(
     16; one base for all adapters, which stay unmerged in 32 bits; the whole
     conversation read anew for each answer.
     """
-    how = _chat_habits(plan, budget)
+    how = chat_habits(plan, budget)
     adapters = adapters if plan.method.has_adapter else 0
     method = plan.method if adapters else replace(plan.method, kind="full")
     peak = read_prompt(shape, method, how, tokens=context, batch=answers)
-    kept = kept_cache_bytes(shape, how, tokens=context, batch=answers)
-    note = f"{context:,} tokens, {answers} at once"
-    if kept < peak.cache:
-        note += f"; windows cut it to {product(kept)} while answering"
     return _need(
         plan.method,
         shape,
@@ -55,7 +46,7 @@ def chat_need(
         how,
         peak,
         adapters=adapters,
-        cache_note=_cache_formula(shape, how, context, answers, note),
+        cache_note=_cache_formula(shape, how, answers * context),
         scratch_note=f"one layer reading {answers * context:,} tokens, last logits",
     )
 
@@ -87,7 +78,7 @@ def evaluate_need(
     )
 
 
-def _chat_habits(plan: Plan, budget: DeviceBudget) -> Habits:
+def chat_habits(plan: Plan, budget: DeviceBudget) -> Habits:
     """Return how the chat engine holds tensors: no autocast, inputs widened by PEFT."""
     four_bit = plan.method.kind == "qlora"
     as_held = replace(plan.method, kind="qlora" if four_bit else "lora")
@@ -95,15 +86,12 @@ def _chat_habits(plan: Plan, budget: DeviceBudget) -> Habits:
     return replace(how, autocast=False, cast_input=True, input_gradient=False)
 
 
-def _cache_formula(
-    shape: ModelShape, how: Habits, context: int, answers: int, note: str
-) -> str:
-    widths = sum(block.count * block.attention.key for block in shape.blocks)
-    whole = (
-        f"2 × {how.item_bytes} B × {widths:,} key widths of {shape.layers} layers"
-        f" × {answers * context:,} tokens"
+def _cache_formula(shape: ModelShape, how: Habits, tokens: int) -> str:
+    width = sum(block.count * block.attention.key for block in shape.blocks)
+    return (
+        f"2 × {how.item_bytes} B × {width:,} (keys of {shape.layers} layers)"
+        f" × {tokens:,} tokens"
     )
-    return f"{whole} ({note})"
 
 
 def _need(

@@ -15,22 +15,20 @@ class Term:
     size: int
 
 
-def product(size: int, *, of: str = "") -> str:
-    """Return a size for people, and what it is of."""
-    return f"{bytes_text(size)} {of}".rstrip()
-
-
 def together(count: int, thing: str) -> str:
     """Return ``1 adapter`` or ``3 adapters``."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def summed(terms: Sequence[Term], total: int, *, rest: str) -> str:
-    """Return ``a + b = 1.20 GiB``; what the terms leave open is called `rest`."""
+    """Return ``a + b = 1.20 GiB``; what the terms leave open is called `rest`.
+
+    Left out where it does not show in the digits of the sum.
+    """
     shown = [term for term in terms if term.size]
     left = total - sum(term.size for term in shown)
     parts = " + ".join(term.text for term in shown)
-    if left:
+    if left and not (parts and bytes_text(total - left) == bytes_text(total)):
         sign = "+" if left > 0 else "−"
         joined = f"{parts} {sign} " if parts else ("" if left > 0 else "− ")
         parts = f"{joined}{bytes_text(abs(left))} {rest}"
