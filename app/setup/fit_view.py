@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from app.setup.exact_view import ExactView, present_exact
-from app.setup.settings_view import value_text
+from app.setup.cards_view import CardsView, present_cards
+from app.setup.exact_view import ExactView, exact_line, present_exact
+from app.setup.offer_view import OfferView, present_offer
+from app.setup.parts_view import PART_WORDS, PartRow, part_sizes, present_parts
+from app.setup.report import DataReport
 from app.setup.state import Failure, FitState
-from app.setup.words import METHOD_NAMES, TRAINABLE, verdict_words
+from app.setup.time_view import time_line
+from app.setup.words import METHOD_NAMES, TRAINABLE, joined, verdict_words
 from core.estimate.answer import Components, MemoryEstimate
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
@@ -19,20 +24,6 @@ from core.units import bytes_text
 if TYPE_CHECKING:
     from app.theme.tokens import Tone
 
-_PARTS: Final[dict[str, tuple[str, str]]] = {
-    "weights": ("Weights", "The base model itself, frozen."),
-    "quantization": ("Quantisation", "The scales of the packed blocks."),
-    "adapter": ("Adapter", "What is trained. Grows with rank and targets."),
-    "gradients": ("Gradients", "One number for each trained weight."),
-    "optimizer": ("Optimiser", "AdamW keeps two numbers for each trained weight."),
-    "activations": (
-        "Activations",
-        "Kept for the way back. Grow with batch and length.",
-    ),
-    "logits": ("Logits", "A score for each word of the vocabulary, chunk by chunk."),
-    "workspace": ("Workspace", "Unpacked weights, libraries, rounding."),
-    "context": ("Driver", "The driver's own share."),
-}
 _UNTOLD: Final = "not told"
 _COMPARED: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
 
@@ -73,18 +64,12 @@ class SliderValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeLine:
-    """One thing "Make it fit" would change."""
-
-    text: str
-    saves: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FitView:
     """Everything step 4 shows."""
 
+    title: tuple[str, ...]
+    """What a picture of the bars needs to be understood by itself."""
+    picture_name: str
     device_title: str
     device_detail: str
     is_other: bool
@@ -101,33 +86,52 @@ class FitView:
     can_make_fit: bool
     make_fit_text: str
     make_fit_tip: str
-    offer_title: str
-    offer: tuple[ChangeLine, ...] | None
-    offer_limits: str
-    table: tuple[tuple[str, str, str], ...]
+    offer: OfferView | None
+    parts: tuple[PartRow, ...]
     disk: tuple[tuple[str, str, str], ...]
     others: tuple[tuple[str, str], ...]
     others_text: str
     disk_line: str
     """The disk forecast in a sentence."""
+    time_line: str
+    """The time of an epoch, and what that rests on."""
+    learned_text: str
+    """How far this machine's last runs were from what was predicted."""
+    cards: CardsView | None
     exact: ExactView
+    exact_line: str
+    """The exact figure in a sentence; empty while it is not known."""
     compares_all: bool
     empty_text: str
     failure: Failure | None
 
 
-def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitView:
+def present_fit(
+    plan: Plan,
+    state: FitState,
+    shape: ModelShape | None,
+    report: DataReport | None = None,
+    *,
+    name: str = "",
+) -> FitView:
     """Return step 4 for the draft on the device the estimates are for."""
     estimate = state.estimates.get(plan.method.kind)
     budget = state.judged
     words, tone = verdict_words(estimate) if estimate else ("", "neutral")
+    bars = _bars(plan, state)
     return FitView(
+        title=(
+            f"{name or 'No model'} on {budget.name if budget else 'no device'}",
+            settings_text(plan),
+            estimate.reason if estimate else "",
+        ),
+        picture_name=_file_name(f"{name}-{plan.method.kind}-memory.png"),
         device_title=budget.name if budget else "Looking for a device",
         device_detail=device_detail(budget, is_other=state.other is not None),
         is_other=state.other is not None,
         other_text=state.other_text,
         other_failure=state.other_failure,
-        bars=_bars(plan, state),
+        bars=bars,
         free_bytes=_free(estimate),
         free_label="free there" if state.other else "free now",
         verdict=f"{METHOD_NAMES[plan.method.kind]} {words}" if estimate else "",
@@ -138,15 +142,17 @@ def present_fit(plan: Plan, state: FitState, shape: ModelShape | None) -> FitVie
         can_make_fit=estimate is not None,
         make_fit_text="How far can it go" if _fits(estimate) else "Make it fit",
         make_fit_tip=_make_fit_tip(estimate),
-        offer_title=_offer_title(state),
-        offer=_offer(state),
-        offer_limits=_offer_limits(state),
-        table=_table(estimate),
+        offer=present_offer(state.offer),
+        parts=present_parts(estimate, state.formulas, _names(bars)),
         disk=_disk(estimate, state.free_disk),
         others=_others(state),
         others_text=_others_text(state),
         disk_line=_disk_line(estimate, state.free_disk),
+        time_line=(time_line(plan, report, state.forecast, budget) if estimate else ""),
+        learned_text=_learned_text(estimate),
+        cards=present_cards(state.cards),
         exact=present_exact(state.exact),
+        exact_line=exact_line(state.exact),
         compares_all=state.compares_all,
         empty_text=_empty_text(state),
         failure=state.failure,
@@ -183,8 +189,8 @@ def bar_row(estimate: MemoryEstimate, *, is_chosen: bool) -> BarRow:
     return BarRow(
         label=METHOD_NAMES[estimate.method],
         parts=tuple(
-            BarPart(name=name, size_bytes=size, tip=tip)
-            for name, size, tip in _pieces(_packed(estimate.components))
+            BarPart(name=PART_WORDS[name][0], size_bytes=size, tip=PART_WORDS[name][1])
+            for name, size in part_sizes(_packed(estimate.components))
         ),
         low_bytes=estimate.low,
         high_bytes=estimate.high,
@@ -201,16 +207,6 @@ def _packed(parts: Components) -> Components:
     """
     weights = parts.weights + parts.quantization
     return replace(parts, weights=weights, quantization=0)
-
-
-def _pieces(parts: Components) -> list[tuple[str, int, str]]:
-    sized = [(item.name, int(getattr(parts, item.name))) for item in fields(parts)]
-    return [(*_named(name, size),) for name, size in sized if size > 0]
-
-
-def _named(name: str, size: int) -> tuple[str, int, str]:
-    label, tip = _PARTS[name]
-    return label, size, tip
 
 
 def slider_values(plan: Plan, shape: ModelShape | None) -> tuple[SliderValue, ...]:
@@ -279,58 +275,35 @@ def _make_fit_tip(estimate: MemoryEstimate | None) -> str:
     )
 
 
-def _offer_title(state: FitState) -> str:
-    if state.offer is None:
-        return ""
-    if not state.offer.changes:
-        if state.offer.estimate.fits:
-            return "It fits as it is"
-        return "No change of these settings makes this model fit."
-    if not state.offer.estimate.fits:
-        return "These changes help most, but are not enough."
-    count = len(state.offer.changes)
-    return "This change makes it fit" if count == 1 else "These changes make it fit"
-
-
-def _offer(state: FitState) -> tuple[ChangeLine, ...] | None:
-    if state.offer is None:
-        return None
-    return tuple(
-        ChangeLine(
-            text=(
-                f"{BY_KEY[change.field].explanation.label}:"
-                f" {value_text(change.before)} → {value_text(change.after)}"
-            ),
-            saves=f"saves {bytes_text(change.saves)}" if change.saves > 0 else "",
-            why=change.why,
-        )
-        for change in state.offer.changes
-    )
-
-
-def _offer_limits(state: FitState) -> str:
-    if state.offer is None:
-        return ""
-    offer = state.offer
-    parts: list[str] = []
-    if offer.max_seq_len:
-        parts.append(f"The longest sequence that fits: {offer.max_seq_len:,} tokens.")
-    if offer.max_batch:
-        parts.append(f"The largest batch: {offer.max_batch:,}.")
-    return " ".join(parts)
-
-
-def _table(estimate: MemoryEstimate | None) -> tuple[tuple[str, str, str], ...]:
-    if estimate is None:
-        return ()
-    rows = [
-        (name, bytes_text(size), tip)
-        for name, size, tip in _pieces(estimate.components)
+def settings_text(plan: Plan) -> str:
+    """Return the settings memory depends on, in a line."""
+    train, method = plan.train, plan.method
+    parts = [
+        f"batch {train.batch_size} × {train.gradient_accumulation}",
+        f"{train.seq_len:,} tokens",
+        f"rank {method.rank}",
+        ", ".join(method.target_modules),
+        train.optimizer,
     ]
-    span = f"{bytes_text(estimate.low)} to {bytes_text(estimate.high)}"
-    rows.append(("Together", bytes_text(estimate.process), "Expected at the peak."))
-    rows.append(("Likely between", span, "The whisker of the bar."))
-    return tuple(rows)
+    if train.gradient_checkpointing:
+        parts.append("gradient checkpointing")
+    return joined(*parts)
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-")
+
+
+def _names(bars: Sequence[BarRow]) -> list[str]:
+    """Return the names of the pieces in the order of their colours, as bars do."""
+    return list(dict.fromkeys(part.name for bar in bars for part in bar.parts))
+
+
+def _learned_text(estimate: MemoryEstimate | None) -> str:
+    if estimate is None or estimate.learned is None:
+        return ""
+    text = estimate.learned.text
+    return f"Learnt here: measured against predicted, {text}."
 
 
 def _disk(

@@ -174,6 +174,11 @@ class FitWork(QObject):
         )
 
     @property
+    def card_names(self) -> tuple[str, ...]:
+        """The names of the cards that can be asked about."""
+        return self._ports.card_names
+
+    @property
     def row_tokens(self) -> float | None:
         """The mean tokens of a row the forecast was made with."""
         return self._asked.row_tokens

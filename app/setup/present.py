@@ -63,7 +63,7 @@ def present(state: SetupState) -> SetupView:
         method=present_method(
             state.plan, state.fit, query=state.setting_query, found=found
         ),
-        fit=present_fit(state.plan, state.fit, state.models.shape),
+        fit=present_fit(state.plan, state.fit, state.models.shape, state.data.report),
         start=present_start(state, found),
     )
 

@@ -3,66 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QSignalBlocker
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QWidget
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from app import theme
 from app.setup.exact_row import ExactRow
-from app.setup.fit_view import BarRow, ChangeLine, FitView, SliderValue
+from app.setup.fit_cards import Figures, OfferCard, OtherCard
+from app.setup.fit_text import as_text
+from app.setup.fit_view import BarRow, FitView, SliderValue
 from app.setup.viewmodel import SetupViewModel
 from app.widgets.badge import Badge
-from app.widgets.buttons import GhostButton, PrimaryButton, SecondaryButton
+from app.widgets.buttons import IconButton, SecondaryButton
 from app.widgets.card import Card
-from app.widgets.expander import Expander
 from app.widgets.fields import LabeledSlider
-from app.widgets.layout import STRETCH, boxed, clear, column, divider, grow, row
+from app.widgets.layout import STRETCH, row
 from app.widgets.memory_bar import MemoryBar, MemoryPart, MemoryRow
 from app.widgets.notice import Action, Notice
 from app.widgets.page import PageBody
-from app.widgets.tables import KeyValueTable
+from app.widgets.picture import ask_where, save_png
 from app.widgets.text import Text, plain_tip
 
 _TWO_COLUMNS: Final = 620  # below this many pixels two sliders crowd each other
-
-
-class OfferCard(Card):
-    """What "Make it fit" would change, to apply or to leave."""
-
-    def __init__(self, model: SetupViewModel) -> None:
-        super().__init__("Make it fit")
-        self.apply = PrimaryButton(
-            "Apply", tip="Take these settings. Undo brings yours back.", icon="check"
-        )
-        self.apply.clicked.connect(model.apply_offer)
-        self.leave = SecondaryButton("Leave as it is", tip="Change nothing.")
-        self.leave.clicked.connect(model.drop_offer)
-        self._lines = column(spacing=10)
-        self.limits = Text("", "muted", wrap=True)
-        self.body.addLayout(self._lines)
-        self.add(self.limits)
-        self.body.addLayout(row(self.apply, self.leave, STRETCH))
-
-    def render_view(self, view: FitView) -> None:
-        """Show what is offered, if anything is."""
-        self.setVisible(view.offer is not None)
-        if view.offer is None:
-            return
-        self.title.setText(view.offer_title)
-        clear(self._lines)
-        for change in view.offer:
-            self._lines.addWidget(_change(change))
-        self.limits.setText(view.offer_limits)
-        self.limits.setVisible(bool(view.offer_limits))
-        self.apply.setVisible(bool(view.offer))
-        self.leave.setText("Leave as it is" if view.offer else "Close")
-
-
-def _change(change: ChangeLine) -> QWidget:
-    head = row(Text(change.text, "strong"), STRETCH, Text(change.saves, "muted"))
-    return boxed(column(head, Text(change.why, "muted", wrap=True), spacing=2))
 
 
 class FitStep(PageBody):
@@ -83,8 +48,10 @@ class FitStep(PageBody):
         self.add(self._bar_card())
         self.add(self.offer)
         self.add(self._slider_card())
-        self.add(self._other_card())
-        self.add(self._figures())
+        self.other = OtherCard(model)
+        self.add(self.other)
+        self.details = Figures()
+        self.add(self.details)
         self.add(STRETCH)
 
     def _bar_card(self) -> Card:
@@ -95,6 +62,8 @@ class FitStep(PageBody):
         self.reason = Text("", wrap=True)
         self.exact = ExactRow(self._model.fit.exact.run, self._model.fit.exact.cancel)
         self.others_text = Text("", "muted", wrap=True)
+        self.learned = Text("", "muted", wrap=True)
+        self.time_line = Text("", "muted", wrap=True)
         self.disk_line = Text("", "muted", wrap=True)
         self.empty = Text("", "muted", wrap=True)
         self.make_fit = SecondaryButton("Make it fit", icon="target", tip="")
@@ -104,14 +73,25 @@ class FitStep(PageBody):
             plain_tip("Draws two methods this version cannot train, for comparison.")
         )
         self.compare.toggled.connect(self._on_compared)
-        card.header.addWidget(self.verdict)
+        self.copy = IconButton(
+            "copy", name="Copy as text", tip="Bars, parts, disk and time, to paste."
+        )
+        self.copy.clicked.connect(self._on_copied)
+        self.picture = IconButton(
+            "save", name="Save as picture", tip="The bars as a PNG file."
+        )
+        self.picture.clicked.connect(self._on_picture)
+        for widget in (self.verdict, self.copy, self.picture):
+            card.header.addWidget(widget)
         card.add(self.device)
         card.add(self.empty)
         card.add(self.bar)
         card.add(self.reason)
         card.add(self.exact)
-        card.add(self.others_text)
-        card.add(self.disk_line)
+        for line in (
+            self.learned, self.others_text, self.time_line, self.disk_line,
+        ):  # fmt: skip
+            card.add(line)
         card.body.addLayout(row(self.make_fit, STRETCH))
         card.add(self.compare)
         return card
@@ -126,44 +106,6 @@ class FitStep(PageBody):
         self.slider_card.add(self.effective)
         return self.slider_card
 
-    def _other_card(self) -> Card:
-        card = Card(
-            "Another card", subtitle="The same question for a card you do not own."
-        )
-        self.other = QLineEdit()
-        self.other.setPlaceholderText("12 GiB, or a name such as RTX 4070")
-        self.other.setAccessibleName("Another card: its memory or its name")
-        self.other.setToolTip(
-            plain_tip("A memory size, or the name of a card. Enter to judge by it.")
-        )
-        self.other.returnPressed.connect(self._on_other)
-        self.judge = SecondaryButton("Judge by it", tip="Draw the bars for that card.")
-        self.judge.clicked.connect(self._on_other)
-        self.back = GhostButton(
-            "Back to this machine", tip="Draw the bars for this machine again."
-        )
-        self.back.clicked.connect(self._on_back)
-        self.other_failure = Text("", "error", wrap=True)
-        card.body.addLayout(row(grow(self.other), self.judge, self.back))
-        card.add(self.other_failure)
-        return card
-
-    def _figures(self) -> Expander:
-        self.details = Expander(
-            "Figures behind it",
-            tip="Each part in bytes, the disk, and who else uses it.",
-        )
-        self.table = KeyValueTable(columns=2)
-        self.disk = KeyValueTable(columns=2)
-        self.others = KeyValueTable()
-        for part in (
-            Text("Memory, part by part", "heading"), self.table, divider(),
-            Text("Disk", "heading"), self.disk,
-            self.others,
-        ):  # fmt: skip
-            self.details.body.addWidget(part)
-        return self.details
-
     def render_view(self, view: FitView) -> None:
         """Show `view`."""
         if view == self._shown:
@@ -174,6 +116,8 @@ class FitStep(PageBody):
         self.verdict.setVisible(bool(view.verdict))
         self.verdict.show_text(view.verdict, view.verdict_tone)
         self.bar.setVisible(bool(view.bars))
+        self.copy.setVisible(bool(view.bars))
+        self.picture.setVisible(bool(view.bars))
         self.bar.show_rows(
             [_bar(item) for item in view.bars],
             free_bytes=view.free_bytes,
@@ -188,7 +132,7 @@ class FitStep(PageBody):
         self.make_fit.setEnabled(view.can_make_fit)
         self.make_fit.setText(view.make_fit_text)
         self.make_fit.set_tip(view.make_fit_tip)
-        self.offer.render_view(view)
+        self.offer.render_view(view.offer)
         for slider in view.sliders:
             self._render_slider(slider)
         self.effective.setText(view.effective_text)
@@ -198,7 +142,7 @@ class FitStep(PageBody):
         if view.failure is None:
             self.failure.clear()
         else:
-            again = Action(text="Try again", run=self._on_back)
+            again = Action(text="Try again", run=self.other.go_back)
             self.failure.show_notice(
                 "bad", view.failure.message, view.failure.hint, actions=(again,)
             )
@@ -236,32 +180,41 @@ class FitStep(PageBody):
         return lambda value: self._model.set_value(key, int(value))
 
     def _render_rest(self, view: FitView) -> None:
-        if not self.other.hasFocus():
-            self.other.setText(view.other_text)
-        self.back.setVisible(view.is_other or view.other_failure is not None)
-        told = view.other_failure
-        self.other_failure.setText(f"{told.message} {told.hint}" if told else "")
-        self.other_failure.setVisible(told is not None)
+        self.other.render_view(view)
+        self.details.render_view(view)
         with QSignalBlocker(self.compare):
             self.compare.setChecked(view.compares_all)
-        self.table.show_rows(view.table)
-        self.disk.show_rows(view.disk)
-        self.others.show_rows(view.others)
-        self.others.setVisible(bool(view.others))
-        self.disk_line.setText(view.disk_line)
-        self.disk_line.setVisible(bool(view.disk_line))
-        self.others_text.setText(view.others_text)
-        self.others_text.setVisible(bool(view.others_text))
+        for text, label in (
+            (view.learned_text, self.learned),
+            (view.others_text, self.others_text),
+            (view.time_line, self.time_line),
+            (view.disk_line, self.disk_line),
+        ):
+            label.setText(text)
+            label.setVisible(bool(text))
 
     def _on_compared(self, compares: bool) -> None:  # noqa: FBT001 - Qt's signal
         self._model.compare_all(compares=compares)
 
-    def _on_other(self) -> None:
-        self._model.ask_other_card(self.other.text())
+    def _on_copied(self) -> None:
+        if self._shown is not None:
+            QGuiApplication.clipboard().setText(as_text(self._shown))
+            self._model.tell("Copied")
 
-    def _on_back(self) -> None:
-        self.other.clear()
-        self._model.ask_other_card("")
+    def _on_picture(self) -> None:
+        if self._shown is not None:
+            ask_where(self, self._shown.picture_name, self.save_picture)
+
+    def save_picture(self, path: Path) -> None:
+        """Write the bars to `path`, with what they show in words above them."""
+        if self._shown is None:
+            return
+        try:
+            save_png(self.bar, path, self._shown.title)
+        except OSError as err:
+            self._model.tell(str(err))
+            return
+        self._model.tell(f"Saved as {path.name}")
 
 
 def _bar(item: BarRow) -> MemoryRow:

@@ -85,6 +85,14 @@ class SetupViewModel(QObject):
         """What step 4 asks for that changes nothing in the draft."""
         return self._fit
 
+    def tell(self, text: str) -> None:
+        """Say a short word at the window's foot."""
+        self._navigator.toast(text)
+
+    def open_what_fits(self) -> None:
+        """Show the page that compares models, lengths and batches, for this draft."""
+        self._navigator.open("fits", self.plan)
+
     @property
     def state(self) -> SetupState:
         """Everything known now, as one value."""

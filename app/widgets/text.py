@@ -94,6 +94,7 @@ class ElidedLabel(QLabel):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._tip = ""
         self._elide = elide
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setProperty("role", role)
@@ -137,7 +138,15 @@ class ElidedLabel(QLabel):
         if event.type() == QEvent.Type.FontChange:
             self.updateGeometry()
 
+    def set_tip(self, tip: str) -> None:
+        """Say `tip` on hover, whether all of the text shows or not."""
+        self._tip = tip
+        self._tell_whole()
+
     def _tell_whole(self) -> None:
+        if self._tip:
+            self.setToolTip(plain_tip(self._tip))
+            return
         hidden = QFontMetrics(self.font()).horizontalAdvance(self.text()) > self.width()
         self.setToolTip(plain_tip(self.text()) if hidden else "")
 

@@ -80,11 +80,11 @@ def test_an_offer_says_what_each_change_saves() -> None:
     view = shown(replace(STATE, offer=offer))
 
     assert view.offer is not None
-    assert "Batch size: 8 → 2" == view.offer[0].text
-    assert "saves 1.00 GiB" == view.offer[0].saves
-    assert "This change makes it fit" == view.offer_title
+    assert "Batch size: 8 → 2" == view.offer.changes[0].text
+    assert "saves 1.00 GiB" == view.offer.changes[0].saves
+    assert "This change makes it fit" == view.offer.title
     assert "The longest sequence that fits: 4,096 tokens. The largest batch: 4." == (
-        view.offer_limits
+        view.offer.limits
     )
 
 
@@ -94,7 +94,8 @@ def test_an_offer_that_does_not_suffice_says_so() -> None:
     offer = Fit(plan=Plan(), changes=(), estimate=large, max_seq_len=0, max_batch=0)
     view = shown(replace(STATE, offer=offer))
 
-    assert "No change of these settings makes this model fit." == view.offer_title
+    assert view.offer is not None
+    assert "No change of these settings makes this model fit." == view.offer.title
 
 
 def test_who_else_uses_the_card_is_listed() -> None:
