@@ -16,9 +16,10 @@ from core.estimate.answer import (
 )
 from core.estimate.learned import Figures, Learned, Outcome, corrected
 from core.estimate.loop import Habits, habits
-from core.estimate.outside import Outside, outside
+from core.estimate.outside import Outside, outside, workspace_bytes
+from core.estimate.replay import replay
 from core.estimate.static import Static, adapter_tensors, static
-from core.estimate.step import StepPeak, reserved_peak, step_peak
+from core.estimate.step import StepPeak, step_peak
 from core.estimate.tape import rounded
 from core.estimate.verdict import judge
 from core.hardware.budget import DeviceBudget
@@ -67,17 +68,21 @@ def estimate(
     accumulates = plan.train.gradient_accumulation > 1 and loop == "tunesmith"
     peak = step_peak(shape, plan, how, gradients=stays.gradients if accumulates else 0)
     parts = _components(stays, peak)
+    difference = 0
     if measured_tensors is not None:
         difference = measured_tensors - _sum(parts)
         parts = replace(parts, activations=max(0, parts.activations + difference))
-    replays = loop == "plain" and how.on_gpu and plan.method.has_adapter
+    replayed = None
+    if loop == "plain" and how.on_gpu and plan.method.has_adapter:
+        workspace = workspace_bytes(budget)
+        replayed = replay(shape, plan, how, workspace_bytes=workspace).plus(difference)
     rest = outside(
         _sum(parts),
         budget,
         how,
         peak,
         file_bytes=2 * shape.parameters,
-        replayed=reserved_peak(shape, plan, how) if replays else 0,
+        replayed=replayed,
     )
     raw = _figures(_sum(parts), rest, shape, stays)
     known = None

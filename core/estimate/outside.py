@@ -7,6 +7,7 @@ from c10/cuda and at::cuda::getChosenWorkspaceSize.
 from dataclasses import dataclass
 
 from core.estimate.loop import Habits
+from core.estimate.replay import Replayed
 from core.estimate.step import StepPeak
 from core.hardware.budget import DeviceBudget
 from core.units import MIB
@@ -23,10 +24,10 @@ _CONTEXT_MIB = {
     120: 450,
 }
 _CONTEXT_UNKNOWN_MIB = 350
-# One workspace for the forward and one for the autograd thread: 8.125 MiB each, 32 MiB
-# from Hopper on (ATen/cuda/CublasHandlePool.cpp).
-_CUBLAS_BYTES = 2 * (8 * MIB + MIB // 8)
-_CUBLAS_HOPPER_BYTES = 2 * 32 * MIB
+# cuBLAS's workspace, one for the forward and one for the autograd thread: 8.125 MiB,
+# 32 MiB from Hopper on (ATen/cuda/CublasHandlePool.cpp).
+_CUBLAS_BYTES = 8 * MIB + MIB // 8
+_CUBLAS_HOPPER_BYTES = 32 * MIB
 _CPU_RUNTIME_BYTES = 100 * MIB
 
 
@@ -48,16 +49,16 @@ def outside(
     peak: StepPeak,
     *,
     file_bytes: int,
-    replayed: int = 0,
+    replayed: Replayed | None = None,
 ) -> Outside:
     """Return what lies around `tensors` bytes on the device of `budget`.
 
     `file_bytes` are those of the model's 16-bit weights on disk, `replayed` what the
-    allocator would reserve for the tensors, where that was acted out.
+    allocator hands out and reserves for the tensors, where that was acted out.
     """
     if budget.kind == "cpu":
         return _on_cpu(tensors, habits, peak, file_bytes)
-    libraries = _libraries(budget)
+    libraries = 2 * workspace_bytes(budget)
     allocated = tensors + libraries
     context = _context(budget)
     if habits.fused_loss:
@@ -73,8 +74,11 @@ def outside(
         )
     # A plain loop's blocks of several sizes leave holes; replaying the allocator tells
     # how large. Two runs of one setting still differ by up to 11 %.
-    fragmentation = max(0, replayed - tensors) if replayed else allocated // 10
-    reserved = allocated + fragmentation
+    fragmentation = allocated // 10
+    if replayed is not None:
+        libraries = max(libraries, replayed.allocated - tensors)
+        fragmentation = max(0, replayed.reserved - tensors - libraries)
+    reserved = tensors + libraries + fragmentation
     return Outside(
         libraries=libraries,
         fragmentation=fragmentation,
@@ -105,7 +109,8 @@ def _on_cpu(tensors: int, habits: Habits, peak: StepPeak, file_bytes: int) -> Ou
     )
 
 
-def _libraries(budget: DeviceBudget) -> int:
+def workspace_bytes(budget: DeviceBudget) -> int:
+    """Return the bytes of one cuBLAS workspace on the device of `budget`."""
     capability = budget.compute_capability
     if capability is not None and capability >= (9, 0) and capability < (12, 0):
         return _CUBLAS_HOPPER_BYTES

@@ -78,6 +78,13 @@ def static(
         gradients = sum(count * rounded(n * item) for n, count in tensors)
     kind: Optimizer = optimizer if habits.on_gpu else "adamw_torch"
     held, paged = _states(tensors, item, kind)
+    if method.has_adapter and shape.task == "classification":
+        copies = list(_whole_tensors(shape))
+        size = sum(rounded(n * habits.rest_bytes) for n in copies)
+        more, paged_more = _states([(n, 1) for n in copies], habits.rest_bytes, kind)
+        adapter += size
+        gradients, held, paged = gradients + size, held + more, paged + paged_more
+        tensors += [(n, 1) for n in copies]
     largest = max((rounded(n * item) for n, _ in tensors), default=0)
     return Static(
         weights=weights,
@@ -96,7 +103,7 @@ def frozen_bytes(shape: ModelShape, method: Method, habits: Habits) -> tuple[int
     """Return the bytes of the base model's weights and of their scales."""
     rest, weights, scales = habits.rest_bytes, 0, 0
     for linear, count in shape.linears():
-        held, scale = _linear_bytes(linear.elements, linear.outputs, method, habits)
+        held, scale = _linear_bytes(linear, method, habits)
         weights += count * held
         scales += count * scale
         if linear.bias:
@@ -109,51 +116,20 @@ def frozen_bytes(shape: ModelShape, method: Method, habits: Habits) -> tuple[int
         weights += rounded(shape.head.elements * rest)
     if shape.head.bias:
         weights += rounded(shape.head.outputs * rest)
+    for linear in shape.whole:
+        weights += rounded(linear.elements * rest) + rounded(linear.outputs * rest)
+    weights += sum(rounded(size) for size in shape.buffers)
+    weights += rounded(shape.idle * habits.item_bytes) if shape.idle else 0
     attention = shape.blocks[0].attention
     if attention.rotary:  # inverse frequencies, kept twice
         weights += 2 * rounded(int(attention.head_dim * attention.rotary) // 2 * 4)
     return weights, scales
 
 
-def frozen_tensors(
-    shape: ModelShape, method: Method, habits: Habits
-) -> Iterator[tuple[int, ...]]:
-    """Give the bytes of the base model's tensors, those of one linear layer together.
-
-    The first of each is the 16-bit weight it was read as, gone once the others are
-    there; 0 where it is used as it was read.
-    """
-    for block in shape.blocks:
-        for _ in range(block.count):
-            for linear in block.linears:
-                yield _linear_tensors(linear, method, habits)
-
-
-def rest_tensors(shape: ModelShape) -> Iterator[int]:
-    """Give the elements of every tensor that quantisation leaves alone."""
-    yield from shape.embeddings
-    for block in shape.blocks:
-        for _ in range(block.count):
-            yield from block.other_tensors
-    yield from shape.final_norm
-    if not shape.tied:
-        yield shape.head.elements
-
-
-def _linear_tensors(linear: Linear, method: Method, habits: Habits) -> tuple[int, ...]:
-    elements = linear.elements
-    bias = (linear.outputs * habits.rest_bytes,) if linear.bias else ()
-    if habits.method == "qlora":
-        scales = -(-elements // _BLOCK) * (1 if method.double_quant else 4)
-        return 2 * elements, -(-elements // 2), scales, _CODE_BYTES, *bias
-    if habits.method == "lora8":
-        return 2 * elements, elements, 4 * linear.outputs, *bias
-    return 0, elements * habits.item_bytes, *bias
-
-
-def _linear_bytes(
-    elements: int, outputs: int, method: Method, habits: Habits
-) -> tuple[int, int]:
+def _linear_bytes(linear: Linear, method: Method, habits: Habits) -> tuple[int, int]:
+    elements, outputs = linear.elements, linear.outputs
+    if linear.wide_in_fp16:
+        return rounded(elements * habits.wide_bytes), 0
     if habits.method == "qlora":
         blocks = -(-elements // _BLOCK)
         code = rounded(_CODE_BYTES)
@@ -184,6 +160,18 @@ def _trained_whole(shape: ModelShape) -> Iterator[tuple[int, int]]:
         yield elements, 1
     if not shape.tied:
         yield shape.head.elements, 1
+    if shape.head.bias:
+        yield shape.head.outputs, 1
+    for linear in shape.whole:
+        yield linear.elements, 1
+        yield linear.outputs, 1
+
+
+def _whole_tensors(shape: ModelShape) -> Iterator[int]:
+    """Give the elements of what PEFT copies and trains whole: a classifier."""
+    for linear in (*shape.whole, shape.head):
+        yield linear.elements
+        yield linear.outputs
 
 
 def _states(

@@ -7,16 +7,10 @@ pass. The peak is affine in their number, so its maximum lies at an end.
 
 from dataclasses import dataclass
 
-from core.estimate.allocator import AllocatorTape
 from core.estimate.decoder import Decoder
 from core.estimate.graph import Graph, Value
 from core.estimate.loop import Habits, chunk_tokens
-from core.estimate.static import (
-    adapter_tensors,
-    frozen_tensors,
-    is_target,
-    rest_tensors,
-)
+from core.estimate.static import is_target
 from core.estimate.tape import (
     ACTIVATION,
     GRADIENT,
@@ -55,6 +49,8 @@ class _Acted:
     """Bytes that stay until its backward pass."""
     casts: int = 0
     """Bytes of 16-bit copies of its adapter that stay until the forward pass is over."""
+    cached: int = 0
+    """Bytes of keys and values that stay as long as the outputs."""
 
 
 class _Step:
@@ -110,16 +106,21 @@ class _Step:
         self._shared = [angles, *self._masks()]
         for number, acted in enumerate(self.acted):
             before, casts = self.tape.live, self._cast_bytes()
+            cached = decoder.cached_bytes
             x = self._layer(acted, x)
             if self.plan.train.gradient_checkpointing:
                 acted.casts = self._cast_bytes() - casts
+            acted.cached = decoder.cached_bytes - cached
             # measured here, where the layer's own input is let go of
-            acted.saved = self.tape.live - before - acted.casts
+            acted.saved = self.tape.live - before - acted.casts - acted.cached
             if number == len(self.acted) - 1 and shape.blocks[0] is acted.block:
                 self.acted[0].saved = acted.saved
         for acted in self.acted:
             self.tape.ballast(acted.others * acted.saved, ACTIVATION)
             self.tape.ballast(acted.others * acted.casts, WORKSPACE)
+            self.tape.ballast(acted.others * acted.cached, ACTIVATION)
+        if not self.plan.train.gradient_checkpointing:
+            del self._shared[1:]  # no layer is run again, so no mask is needed again
         return decoder.norm(x, shape.norm)
 
     def _masks(self) -> list[Value]:
@@ -244,11 +245,13 @@ class _Step:
         node = loss.node
         if node is None:
             return
+        self.tape.enter_backward()
         gradient = self.tape.hold(4, LOGITS)
         del loss
-        kept = self.graph.backward(node, gradient, passed)
+        # the weights' gradients stay until the next step begins
+        self._kept = self.graph.backward(node, gradient, passed)
         if accumulated:
-            kept.clear()
+            self._kept.clear()
 
     def _lift(self, acted: _Acted, *, accumulated: bool) -> None:
         """Enter the backward pass of `acted`: the layers above it are done."""
@@ -291,31 +294,15 @@ def _all_layers(shape: ModelShape) -> list[_Acted]:
     ]
 
 
-def reserved_peak(shape: ModelShape, plan: Plan, habits: Habits) -> int:
-    """Return what the caching allocator reserves for loading and two whole steps.
+def act_out(shape: ModelShape, plan: Plan, habits: Habits, tape: Tape) -> object:
+    """Act out one step layer by layer; return what keeps its leftovers alive.
 
-    Acts out every layer: some fifty milliseconds. The optimiser's states are made at the
-    end of the first step, as tensors of their own: they fill small holes.
+    The weights' gradients, the outputs a loop holds and what all layers shared live as
+    long as the object returned.
     """
-    tape = AllocatorTape()
-    read = 2 if habits.quantised else habits.rest_bytes
-    rest = list(rest_tensors(shape))
-    as_read = [tape.hold(n * read) for n in rest]
-    stays: list[Storage] = []
-    for sixteen_bit, *parts in frozen_tensors(shape, plan.method, habits):
-        whole = tape.hold(sixteen_bit) if sixteen_bit else None
-        stays += [tape.hold(part) for part in parts]
-        del whole
-    if read != habits.rest_bytes:  # prepare_model_for_kbit_training widens one by one
-        for number, elements in enumerate(rest):
-            as_read[number] = tape.hold(elements * habits.rest_bytes)
-    stays += as_read
-    trained = list(adapter_tensors(shape, plan.method))
-    stays += [tape.hold(4 * n) for n, count in trained for _ in range(count)]
-    _Step(shape, plan, habits, tape, every_layer=True).run(0)
-    stays += [tape.hold(4 * n) for n, count in trained for _ in range(2 * count)]
-    _Step(shape, plan, habits, tape, every_layer=True).run(0)
-    return tape.allocator.peak
+    step = _Step(shape, plan, habits, tape, every_layer=True)
+    step.run(0)
+    return step
 
 
 def step_peak(

@@ -72,6 +72,9 @@ class Tape:
         """Change what layers hold that are counted but not acted out."""
         self._add(n_bytes, kind)
 
+    def enter_backward(self) -> None:
+        """Hear that the backward pass begins, in a thread of its own."""
+
     def _add(self, size: int, kind: Kind) -> None:
         self.live += size
         self.by_kind[kind] += size
