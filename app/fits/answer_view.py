@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.fits.state import COMPARED, FitsState
+from app.setup.exact_view import ExactView, present_exact
 from app.setup.fit_view import BarRow, bar_row
 from app.setup.state import Failure
+from app.setup.time_view import time_text
 from app.setup.words import METHOD_NAMES, TRAINABLE, verdict_words
 from core.estimate.answer import MemoryEstimate
 from core.units import bytes_text
@@ -27,6 +29,10 @@ class AnswerView:
     bars: tuple[BarRow, ...]
     free_bytes: int
     free_label: str
+    learned_text: str
+    """How far this machine's last runs were from what was predicted."""
+    time_line: str
+    exact: ExactView
     compares_all: bool
     empty_text: str
     failure: Failure | None
@@ -44,6 +50,11 @@ def present_answer(state: FitsState) -> AnswerView:
         bars=_bars(state),
         free_bytes=(found.available or 0) if found else 0,
         free_label="free there" if state.other else "free now",
+        learned_text=_learned_text(found),
+        time_line=(
+            time_text(state.plan, None, state.forecast, state.judged) if found else ""
+        ),
+        exact=present_exact(state.exact),
         compares_all=state.compares_all,
         empty_text="" if found or state.failure else _empty_text(state),
         failure=state.failure,
@@ -57,6 +68,13 @@ def _headline(state: FitsState, found: MemoryEstimate | None) -> str:
         f"{METHOD_NAMES[found.method]} of {state.chosen.name}:"
         f" {bytes_text(found.process)} of {bytes_text(state.judged.free)}"
     )
+
+
+def _learned_text(found: MemoryEstimate | None) -> str:
+    if found is None or found.learned is None:
+        return ""
+    text = found.learned.text
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _bars(state: FitsState) -> tuple[BarRow, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from PySide6.QtCore import QSignalBlocker
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QCheckBox, QWidget
 
 from app.fits.answer_view import AnswerView
@@ -12,6 +12,7 @@ from app.fits.grid_view import GridView
 from app.fits.heat_view import HeatView
 from app.fits.state import Shown
 from app.fits.viewmodel import FitsViewModel
+from app.setup.exact_row import ExactRow
 from app.setup.fit_view import BarRow
 from app.widgets.badge import Badge
 from app.widgets.card import Card
@@ -30,11 +31,15 @@ class AnswerCard(Card):
     """One bar a method against what is free, and what that comes to."""
 
     def __init__(self, model: FitsViewModel, parent: QWidget | None = None) -> None:
-        super().__init__("Memory", parent=parent)
+        super().__init__(parent=parent)
         self._model = model
         self._shown: AnswerView | None = None
+        self.headline = Text("Memory", "heading", wrap=True)
         self.verdict = Badge()
-        self.header.addWidget(self.verdict)
+        head = row(spacing=12)
+        head.addWidget(self.headline, 1)
+        head.addWidget(self.verdict, 0, Qt.AlignmentFlag.AlignTop)
+        self.body.addLayout(head)
         self.failure = Notice()
         self.empty = Text("", "muted", wrap=True)
         self.bar = MemoryBar()
@@ -45,7 +50,13 @@ class AnswerCard(Card):
             plain_tip("Draws two methods this version cannot train, for comparison.")
         )
         self.compare.toggled.connect(self._on_compared)
-        for part in (self.failure, self.empty, self.bar, self.reason, self.compare):
+        self.learned = Text("", "muted", wrap=True)
+        self.time = Text("", "muted", wrap=True)
+        self.exact = ExactRow(model.run_dry, model.cancel_dry)
+        for part in (
+            self.failure, self.empty, self.bar, self.reason, self.learned, self.time,
+            self.exact, self.compare,
+        ):  # fmt: skip
             self.add(part)
 
     def render_view(self, view: AnswerView) -> None:
@@ -57,19 +68,26 @@ class AnswerCard(Card):
             self.failure.clear()
         else:
             self.failure.show_notice("bad", view.failure.message, view.failure.hint)
-        self.title.setText(view.headline or "Memory")
+        self.headline.setText(view.headline or "Memory")
         self.verdict.setVisible(bool(view.verdict))
         self.verdict.show_text(view.verdict, view.tone)
         self.empty.setText(view.empty_text)
         self.empty.setVisible(bool(view.empty_text))
         self.bar.setVisible(bool(view.bars))
         self.bar.show_rows(
-            [_memory_row(bar) for bar in view.bars],
+            [memory_row(bar) for bar in view.bars],
             free_bytes=view.free_bytes,
             free_label=view.free_label,
         )
-        self.reason.setText(view.reason)
-        self.reason.setVisible(bool(view.reason))
+        for label, text in (
+            (self.reason, view.reason),
+            (self.learned, view.learned_text),
+            (self.time, view.time_line),
+        ):
+            label.setText(text)
+            label.setVisible(bool(text))
+        self.exact.setVisible(bool(view.bars))
+        self.exact.render_view(view.exact)
         with QSignalBlocker(self.compare):
             self.compare.setChecked(view.compares_all)
 
@@ -77,7 +95,8 @@ class AnswerCard(Card):
         self._model.compare_all(compares=compares)
 
 
-def _memory_row(bar: BarRow) -> MemoryRow:
+def memory_row(bar: BarRow) -> MemoryRow:
+    """Return `bar` as the widget takes it."""
     return MemoryRow(
         label=bar.label,
         parts=tuple(
@@ -121,27 +140,28 @@ class HeatCard(Card):
             return
         self._shown = view
         self.title.setText(view.title)
-        self.map.show_grid(
-            HeatGrid(
-                rows=tuple(str(batch) for batch in view.grid.batches),
-                columns=tuple(_length_text(n) for n in view.grid.lengths),
-                row_title="sequences at once",
-                column_title="tokens in each",
-                cells={
-                    at: HeatCell(
-                        text=cell.text, tone=cell.tone, said=cell.said, fits=cell.fits
-                    )
-                    for at, cell in view.cells.items()
-                },
-                chosen=view.chosen,
-            )
-        )
+        self.map.show_grid(heat_grid(view))
         self.frontier.setText(view.frontier)
 
     def _on_picked(self, row: int, column: int) -> None:
         if self._shown is not None:
             grid = self._shown.grid
             self._model.choose_cell(grid.batches[row], grid.lengths[column])
+
+
+def heat_grid(view: HeatView) -> HeatGrid:
+    """Return `view` as the widget takes it."""
+    return HeatGrid(
+        rows=tuple(str(batch) for batch in view.grid.batches),
+        columns=tuple(_length_text(n) for n in view.grid.lengths),
+        row_title="sequences at once",
+        column_title="tokens in each",
+        cells={
+            at: HeatCell(text=cell.text, tone=cell.tone, said=cell.said, fits=cell.fits)
+            for at, cell in view.cells.items()
+        },
+        chosen=view.chosen,
+    )
 
 
 def _length_text(tokens: int) -> str:
@@ -154,9 +174,10 @@ class GridCard(Card):
     """Every model by every method on the card in question."""
 
     def __init__(self, model: FitsViewModel, parent: QWidget | None = None) -> None:
-        super().__init__("Models", parent=parent)
+        super().__init__(parent=parent)
         self._model = model
         self._shown: GridView | None = None
+        self.headline = Text("Models", "heading", wrap=True)
         self.summary = Text("", "muted", wrap=True)
         self.filter = Segmented(
             (("all", "All"), ("fits", "Fits"), ("here", "Here")),
@@ -174,6 +195,7 @@ class GridCard(Card):
         self.table.picked.connect(self._on_picked)
         self.table.seen.connect(model.look_at)
         self.empty = Text("", "muted", wrap=True)
+        self.add(self.headline)
         self.add(self.summary)
         self.add(boxed(row(self.filter, self.search, spacing=12)))
         self.add(self.empty)
@@ -184,7 +206,7 @@ class GridCard(Card):
         if view is self._shown:
             return
         self._shown = view
-        self.title.setText(view.title)
+        self.headline.setText(view.title)
         self.summary.setText(view.summary)
         self.summary.setVisible(bool(view.summary))
         self.empty.setText(view.empty_text)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout
 
 from app import theme
 from app.fits.cards import AnswerCard, GridCard, HeatCard
+from app.fits.figure_cards import CardsCard, FiguresCard
+from app.fits.picture import save_answer
 from app.fits.ports import fits_ports
 from app.fits.present import FitsView
 from app.fits.question import QuestionCard
+from app.fits.report import answer_text, title_lines
 from app.fits.viewmodel import FitsViewModel
 from app.services import Services
-from app.widgets.buttons import PrimaryButton
+from app.widgets.buttons import IconButton, PrimaryButton
 from app.widgets.layout import STRETCH
 from app.widgets.page import Page, PageBody, PageHeader
 from core.plan.plan import Plan
 
-_QUESTION_WIDTH: Final = 300
+PICTURES = "Pictures (*.png);;All files (*)"
+_QUESTION_WIDTH: Final = 312
 _ROOM_BESIDE: Final = 740
 """Pixels the question and the answer need side by side."""
 
@@ -39,19 +44,31 @@ class FitsPage(Page):
         model.setParent(self)
         self.train = PrimaryButton("Train with these settings", tip="", icon="train")
         self.train.clicked.connect(model.train)
+        self.copy = IconButton(
+            "copy", name="Copy as text", tip="The whole answer in columns of text"
+        )
+        self.copy.clicked.connect(self._on_copy)
+        self.save = IconButton(
+            "save", name="Save as picture", tip="Bars and map as a PNG file"
+        )
+        self.save.clicked.connect(self._on_save)
         header = PageHeader(
             "What fits?",
             "Any model on any card, before anything is downloaded.",
-            actions=(self.train,),
+            actions=(self.copy, self.save, self.train),
         )
         self.question = QuestionCard(model)
         self.answer = AnswerCard(model)
         self.heat = HeatCard(model)
+        self.figures = FiguresCard()
+        self.cards = CardsCard(model)
         self.grid = GridCard(model)
         self.body = PageBody(name="What fits", widest=1000)
         self.body.column.setContentsMargins(0, 0, 12, 12)
         self.body.column.setSpacing(16)
-        for part in (self.answer, self.heat, self.grid, STRETCH):
+        for part in (
+            self.answer, self.heat, self.grid, self.figures, self.cards, STRETCH
+        ):  # fmt: skip
             self.body.add(part)
         self._side = _side()
         self._is_beside = True
@@ -112,6 +129,34 @@ class FitsPage(Page):
         """Compute no more."""
         self.model.shut_down()
 
+    @Slot()
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(
+            answer_text(self.model.state, self.model.view)
+        )
+        self.model.say("Copied as text")
+
+    @Slot()
+    def _on_save(self) -> None:
+        dialog = QFileDialog(self, "Save as picture", "", PICTURES)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("png")  # before it asks whether to overwrite
+        dialog.selectFile("what fits.png")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.save_to)
+        dialog.open()
+
+    @Slot(str)
+    def save_to(self, name: str) -> None:
+        """Write bars and map to the file called `name`."""
+        path = Path(name)
+        try:
+            save_answer(self.model.view, path, title_lines(self.model.state))
+        except OSError as err:
+            self.model.say(f"{err}. Choose another folder.")
+        else:
+            self.model.say(f"Saved as {path.name}")
+
     @Slot(object)
     def render_view(self, view: FitsView) -> None:
         """Show `view`; a part that is the same is not painted again."""
@@ -119,6 +164,10 @@ class FitsPage(Page):
         self.answer.render_view(view.answer)
         self.heat.render_view(view.heat)
         self.grid.render_view(view.grid)
+        self.figures.render_view(view.figures)
+        self.cards.render_view(view.cards)
+        for button in (self.copy, self.save):
+            button.setEnabled(bool(view.answer.bars))
         self.train.setEnabled(view.question.can_train)
         self.train.set_tip(view.question.train_tip)
 

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.services import Services
 from app.setup.draft import draft_file
 from core import durable
 from core.errors import PlanError
 from core.estimate.answer import MemoryEstimate
-from core.estimate.memory import estimate
+from core.estimate.learned import Outcome
+from core.estimate.loop import habits
+from core.estimate.memory import estimate, tensors
 from core.hardware.budget import DeviceBudget, device_budget
+from core.hardware.machine import machine
 from core.models.facts import ModelFacts
-from core.models.find import all_models, find_model, shape_of
+from core.models.find import all_models, config_of, find_model, shape_of
 from core.models.shape import ModelShape
 from core.places import Places
 from core.plan.codec import read_plan
 from core.plan.plan import Plan
+from core.runs.outcomes import read_outcomes
 
 
 class Estimator(Protocol):
     """`core.estimate.memory.estimate`, as this page calls it."""
 
     def __call__(
-        self, plan: Plan, shape: ModelShape, budget: DeviceBudget
+        self,
+        plan: Plan,
+        shape: ModelShape,
+        budget: DeviceBudget,
+        *,
+        measured_tensors: int | None = None,
+        outcomes: Sequence[Outcome] = (),
     ) -> MemoryEstimate:
-        """Return the peak memory of `plan`."""
+        """Return the peak memory of `plan`, as a dry run and earlier runs have it."""
         ...
 
 
@@ -44,6 +54,12 @@ class FitsPorts:
     read_draft: Callable[[], Plan]
     """The draft of the Train page; the defaults where there is none."""
     free_disk: Callable[[], int]
+    free_host: Callable[[], int]
+    outcomes: Callable[[], tuple[Outcome, ...]]
+    """What this machine's runs came to, newest last."""
+    config_of: Callable[[ModelFacts], Mapping[str, Any]]
+    tensors: Callable[[Plan, ModelShape, DeviceBudget], int]
+    """Bytes of all tensors at the peak by the formula: what a dry run measures."""
 
 
 def fits_ports(services: Services) -> FitsPorts:
@@ -57,7 +73,16 @@ def fits_ports(services: Services) -> FitsPorts:
         estimate=estimate,
         read_draft=lambda: read_draft(places),
         free_disk=lambda: durable.free_bytes(places.home),
+        free_host=lambda: machine().memory_free,
+        outcomes=lambda: read_outcomes(places),
+        config_of=lambda facts: config_of(facts, places),
+        tensors=formula_tensors,
     )
+
+
+def formula_tensors(plan: Plan, shape: ModelShape, budget: DeviceBudget) -> int:
+    """Return the bytes of all tensors at the peak, as the formula has them."""
+    return tensors(plan, shape, habits(plan, budget, "tunesmith"))
 
 
 def read_draft(places: Places) -> Plan:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from app.fits.answer_view import AnswerView, present_answer
+from app.fits.cards_view import CardsView, present_cards
+from app.fits.figures_view import FiguresView, present_figures
 from app.fits.grid_view import GridView, present_grid
 from app.fits.heat_view import HeatView, present_heat
 from app.fits.question_view import QuestionView, present_question
@@ -22,6 +24,8 @@ class FitsView:
     question: QuestionView
     answer: AnswerView
     heat: HeatView | None
+    figures: FiguresView | None
+    cards: CardsView | None
     grid: GridView
 
 
@@ -47,9 +51,24 @@ class Presenter:
                 "question", present_question, state, (*question, state.model_text)
             ),
             answer=self._part(
-                "answer", present_answer, state, (*question, state.estimates, compared)
+                "answer",
+                present_answer,
+                state,
+                (*question, state.estimates, compared, state.forecast, state.exact),
             ),
             heat=self._part("heat", present_heat, state, (*asked, state.cells)),
+            figures=self._part(
+                "figures",
+                present_figures,
+                state,
+                (state.estimates, state.plan, state.formulas, state.uses),
+            ),
+            cards=self._part(
+                "cards",
+                present_cards,
+                state,
+                (state.cards, state.plan, state.device_key),
+            ),
             grid=self._part(
                 "grid",
                 present_grid,

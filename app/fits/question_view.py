@@ -101,7 +101,5 @@ def _model_detail(state: FitsState) -> str:
     chosen, shape = state.chosen, state.shape
     if chosen is None or shape is None:
         return ""
-    context = (
-        f" · reads {shape.context_length:,} tokens" if shape.context_length else ""
-    )
-    return f"{count_text(shape.parameters)} parameters · {shape.architecture}{context}"
+    context = f" · {shape.context_length:,} tokens" if shape.context_length else ""
+    return f"{count_text(shape.parameters)} · {shape.architecture}{context}"

@@ -9,11 +9,15 @@ from typing import Final
 
 from app.fits.axes import axes
 from app.fits.ports import Estimator
-from app.fits.state import Prices
+from app.fits.state import USES, Prices
 from core.errors import TunesmithError
 from core.estimate.advice import max_seq_len
 from core.estimate.answer import MemoryEstimate, Verdict
+from core.estimate.learned import Outcome
+from core.estimate.uses import UseEstimate, use_estimate
+from core.estimate.which_card import CardFit, card_fit
 from core.hardware.budget import DeviceBudget
+from core.hardware.cards import cards
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
 from core.plan.fields import with_value
@@ -29,11 +33,12 @@ Cells = dict[tuple[int, int], MemoryEstimate]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One plan for one model on one device."""
+    """One plan for one model on one device, and what earlier runs came to."""
 
     plan: Plan
     shape: ModelShape
     budget: DeviceBudget
+    outcomes: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Offer:
     plan: Plan
     budget: DeviceBudget
     kinds: tuple[MethodKind, ...]
+    outcomes: tuple[Outcome, ...] = ()
 
 
 def by_method(
@@ -55,7 +61,10 @@ def by_method(
     """
     return {
         kind: estimate(
-            with_value(asked.plan, "method.kind", kind), asked.shape, asked.budget
+            with_value(asked.plan, "method.kind", kind),
+            asked.shape,
+            asked.budget,
+            outcomes=asked.outcomes,
         )
         for kind in kinds
     }
@@ -80,8 +89,38 @@ def heat(asked: Question, estimate: Estimator, found: Cells) -> Iterator[None]:
         if (batch, length) not in found:
             train = replace(asked.plan.train, batch_size=batch, seq_len=length)
             plan = replace(asked.plan, train=train)
-            found[batch, length] = estimate(plan, asked.shape, asked.budget)
+            found[batch, length] = estimate(
+                plan, asked.shape, asked.budget, outcomes=asked.outcomes
+            )
             yield
+
+
+def ask_cards(asked: Question, found: list[CardFit]) -> Iterator[None]:
+    """Fill `found` with what the plan needs on every card of the table."""
+    for card in cards():
+        found.append(card_fit(card, asked.plan, asked.shape, asked.outcomes))
+        yield
+
+
+def ask_uses(
+    asked: Question,
+    host_free: int | None,
+    disk_free: int | None,
+    found: list[UseEstimate],
+) -> Iterator[None]:
+    """Fill `found` with chat, evaluation, merging and export."""
+    for use in USES:
+        found.append(
+            use_estimate(
+                use,
+                asked.plan,
+                asked.shape,
+                asked.budget,
+                host_free=host_free,
+                disk_free=disk_free,
+            )
+        )
+        yield
 
 
 def price_models(
@@ -122,7 +161,9 @@ def longest_fits(
         try:
             mine = _of_model(model, shape_of(model), asked)
             plan = with_value(mine.plan, "method.kind", kind)
-            found[model.id] = max_seq_len(plan, mine.shape, mine.budget)
+            found[model.id] = max_seq_len(
+                plan, mine.shape, mine.budget, outcomes=asked.outcomes
+            )
         except TunesmithError:
             found[model.id] = 0
         yield
@@ -143,4 +184,6 @@ def _of_model(model: ModelFacts, shape: ModelShape, asked: Offer) -> Question:
     longest = shape.context_length
     if longest and plan.train.seq_len > longest:
         plan = with_value(plan, "train.seq_len", longest)
-    return Question(plan=plan, shape=shape, budget=asked.budget)
+    return Question(
+        plan=plan, shape=shape, budget=asked.budget, outcomes=asked.outcomes
+    )

@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from app.setup.state import Failure
+from app.setup.state import ExactState, Failure
 from core.estimate.answer import MemoryEstimate
+from core.estimate.explain import Formula
+from core.estimate.forecast import Forecast
+from core.estimate.learned import Outcome
+from core.estimate.uses import UseEstimate, UseKind
+from core.estimate.which_card import CardFit
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
@@ -18,6 +23,8 @@ Shown = Literal["all", "fits", "here"]
 Prices = Mapping[MethodKind, MemoryEstimate]
 
 COMPARED: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
+
+USES: Final[tuple[UseKind, ...]] = ("chat", "evaluate", "merge", "export")
 
 CHOSEN_HERE: Final = (
     "method.kind",
@@ -60,6 +67,17 @@ class FitsState:
     """Model id to its estimates, for the model × method grid."""
     longest: Mapping[str, int] = field(default_factory=dict[str, int])
     """Model id to the longest sequence that fits, for rows that were in view."""
+    outcomes: tuple[Outcome, ...] = ()
+    """What this machine's runs came to, newest last."""
+    forecast: Forecast | None = None
+    formulas: Mapping[str, Formula] = field(default_factory=dict[str, Formula])
+    """Component to how it comes about, for the method chosen."""
+    uses: tuple[UseEstimate, ...] = ()
+    cards: tuple[CardFit, ...] = ()
+    """Every card for the method chosen, the smallest that fits first."""
+    exact: ExactState = field(default_factory=ExactState)
+    host_free: int | None = None
+    disk_free: int | None = None
     query: str = ""
     shown: Shown = "all"
 

@@ -1,38 +1,26 @@
-"""The page's view-model: a question comes in, one frozen view goes out.
-
-Estimates are computed between paints, the nearest to the eye first: the bars, the map,
-then the models. An edit begins anew, so that a slider never waits for a table.
-"""
+"""The page's view-model: a question comes in, one frozen view goes out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
+from app.fits.figuring import Figuring
 from app.fits.grid_view import largest_that_fits
 from app.fits.ports import FitsPorts
 from app.fits.present import FitsView, Presenter
-from app.fits.reckoning import (
-    Cells,
-    Offer,
-    Question,
-    better_method,
-    by_method,
-    heat,
-    heat_key,
-    longest_fits,
-    price_models,
-)
-from app.fits.state import COMPARED, FitsState, Prices, Shown, into_draft
+from app.fits.reckoning import better_method
+from app.fits.state import FitsState, Shown, into_draft
 from app.qtwork.background import Background
 from app.qtwork.navigator import Navigator
-from app.qtwork.slices import Slices
+from app.setup.exact_work import ExactWork
 from app.setup.state import Failure
 from app.setup.words import TRAINABLE
 from core.errors import TunesmithError
+from core.estimate.learned import Outcome
 from core.hardware.budget import DeviceBudget
 from core.hardware.cards import cards
 from core.models.facts import ModelFacts
@@ -42,9 +30,6 @@ from core.plan.fields import with_value
 from core.plan.plan import MethodKind, ModelChoice, Plan
 from core.units import parse_bytes
 
-_PAUSE_MS: Final = 120
-"""A hundred models are priced once the sliders rest this long."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -53,6 +38,9 @@ class World:
     listed: tuple[ModelFacts, ...]
     budget: DeviceBudget
     draft: Plan
+    outcomes: tuple[Outcome, ...]
+    host_free: int
+    disk_free: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,17 +70,12 @@ class FitsViewModel(QObject):
         self.state = FitsState()
         self._begun = False
         self._is_free = True  # nobody has chosen a model yet
-        self._shapes: dict[str, ModelShape] = {}
-        self._cells: Cells = {}
-        self._cells_of: Question | None = None
-        self._in_view = (0, 0)
-        self._slices = Slices(self)
-        self._slices.advanced.connect(self._publish)
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self._price_all)
-        self._pricing = Slices(self)
+        self._figuring = Figuring(ports, self)
+        self._figuring.told.connect(self._on_told)
+        self._figuring.advanced.connect(self._publish)
+        self._figuring.priced.connect(self._on_priced)
+        self._exact = ExactWork(ports.config_of, self)
+        self._exact.changed.connect(self._on_exact)
         self._looking = self._asker(self._on_world, self._on_failed)
         self._finding = self._asker(self._on_found, self._on_unfound)
         self._naming = self._asker(self._on_named, self._on_unnamed)
@@ -179,20 +162,32 @@ class FitsViewModel(QObject):
 
     def look_at(self, first: int, last: int) -> None:
         """Work out the longest sequence of the models in these rows of the grid."""
-        self._in_view = (first, last)
-        if self.state.prices and not self._pricing.is_busy:
-            self._measure_rows()
+        by_id = {model.id: model for model in self.state.listed or ()}
+        rows = self.view.grid.rows[first : last + 1]
+        models = [by_id[row.id] for row in rows if row.id in by_id]
+        self._figuring.measure(models, self.state)
+
+    def run_dry(self) -> None:
+        """Act the training step out: the exact figure, in some seconds."""
+        self._exact.run()
+
+    def cancel_dry(self) -> None:
+        """End the dry run that is under way."""
+        self._exact.cancel()
 
     def train(self) -> None:
         """Take model and settings to the Train page; its draft keeps the rest."""
         plan, read = self.state.plan, self._ports.read_draft
         self._drafting.ask(lambda: into_draft(read(), plan))
 
+    def say(self, text: str) -> None:
+        """Say a short word at the window's foot."""
+        self._navigator.toast(text)
+
     def shut_down(self) -> None:
         """Compute no more: the window is closing."""
-        self._pause.stop()
-        self._slices.stop()
-        self._pricing.stop()
+        self._figuring.stop()
+        self._exact.shut_down()
         for asker in (self._looking, self._finding, self._naming, self._drafting):
             asker.cancel()
 
@@ -203,6 +198,9 @@ class FitsViewModel(QObject):
             listed=self._ports.list_models(),
             budget=self._ports.device_budget(None, None),
             draft=self._ports.read_draft(),
+            outcomes=self._ports.outcomes(),
+            host_free=self._ports.free_host(),
+            disk_free=self._ports.free_disk(),
         )
 
     def _find(self, wanted: str) -> None:
@@ -224,11 +222,16 @@ class FitsViewModel(QObject):
     @Slot(object)
     def _on_world(self, world: World) -> None:
         if world.listed != self.state.listed:
-            self._shapes.clear()
+            self._figuring.forget_shapes()
             self._set(listed=world.listed)
         if self.state.budget != world.budget:
             self._set(budget=world.budget)
-        self._set(failure=None)
+        self._set(
+            failure=None,
+            outcomes=world.outcomes,
+            host_free=world.host_free,
+            disk_free=world.disk_free,
+        )
         if not self._begun:
             self._begun = True
             self._set(plan=world.draft)
@@ -284,98 +287,48 @@ class FitsViewModel(QObject):
 
     # -- computing ---------------------------------------------------------------
 
-    def _question(self) -> Question | None:
-        shape, budget = self.state.shape, self.state.judged
-        if shape is None or budget is None:
-            return None
-        return Question(plan=self.state.plan, shape=shape, budget=budget)
-
     def _reckon(self) -> None:
-        """Begin anew: bars and map at the next free moment, the models at rest."""
-        asked = self._question()
-        if asked is None:
-            self._slices.run(iter(()))
-        else:
-            self._slices.run(self._bars(asked), self._map(asked))
-        self._pricing.stop()
-        self._pause.start()
+        """Begin anew with the question of now."""
+        state = self.state
+        tensors = None
+        if state.chosen is not None and state.judged is not None:
+            tensors = self._exact.tensors(state.chosen, state.plan, state.judged)
+        self._exact.follow(state.chosen, state.plan, state.judged)
+        self._set(exact=self._exact.state(self._formula_tensors()))
+        self._figuring.begin(self.state, measured_tensors=tensors)
 
-    def _bars(self, asked: Question) -> Iterator[None]:
-        kinds = COMPARED if self.state.compares_all else TRAINABLE
+    def _formula_tensors(self) -> int:
+        state = self.state
+        if state.shape is None or state.judged is None:
+            return 0
         try:
-            found = by_method(asked, self._ports.estimate, kinds)
-        except TunesmithError as err:
-            self._set(estimates={}, failure=Failure.of(err))
-            return
-        self._set(estimates=found, failure=None)
-        yield
-
-    def _map(self, asked: Question) -> Iterator[None]:
-        key = heat_key(asked)
-        old = dict(self.state.cells)
-        if key != self._cells_of:
-            self._cells, self._cells_of = {}, key
-        cells = self._cells
-        try:
-            for _ in heat(asked, self._ports.estimate, cells):
-                # What was there before is a better picture than holes.
-                self._set(cells={**old, **cells})
-                yield
-        except TunesmithError as err:
-            self._set(cells={}, failure=Failure.of(err))
-            return
-        self._set(cells=dict(cells))
+            return self._ports.tensors(state.plan, state.shape, state.judged)
+        except TunesmithError:  # the bars say why
+            return 0
 
     @Slot()
-    def _price_all(self) -> None:
-        budget = self.state.judged
-        if budget is None or not self.state.listed:
-            return
-        kinds = COMPARED if self.state.compares_all else TRAINABLE
-        offer = Offer(plan=self.state.plan, budget=budget, kinds=kinds)
-        self._pricing.run(self._all_prices(offer), self._rows_in_view(offer))
-
-    def _all_prices(self, offer: Offer) -> Iterator[None]:
-        found: dict[str, Prices] = {}
-        usable = [model for model in self.state.listed or () if not model.problem]
-        yield from price_models(usable, self._shape, offer, self._ports.estimate, found)
-        self._set(prices=found, longest={})
-        self._choose_for_newcomer()
+    def _on_exact(self) -> None:
+        """Hear that a dry run began or ended; its figure counts at once."""
+        known = self.state.exact.tensors
+        self._set(exact=self._exact.state(self.state.exact.formula))
+        if self.state.exact.tensors != known:
+            self._reckon()
         self._publish()
-        yield
 
-    def _choose_for_newcomer(self) -> None:
-        """Begin with the largest model that fits, where no draft names one."""
-        if self._is_free:
-            self._is_free = False
+    @Slot(object)
+    def _on_told(self, changes: Mapping[str, Any]) -> None:
+        self._set(**changes)
+
+    @Slot()
+    def _on_priced(self) -> None:
+        if self._is_free:  # begin with the largest model that fits
             best = largest_that_fits(self.state)
             kind = better_method(self.state.prices.get(best.id, {})) if best else None
             if kind is not None:
                 self._set(plan=with_value(self.state.plan, "method.kind", kind))
+            self._is_free = False
             self._find(best.id if best else STARTER_ID)
-
-    def _measure_rows(self) -> None:
-        budget = self.state.judged
-        if budget is not None:
-            kinds = TRAINABLE
-            offer = Offer(plan=self.state.plan, budget=budget, kinds=kinds)
-            self._pricing.run(self._rows_in_view(offer))
-
-    def _rows_in_view(self, offer: Offer) -> Iterator[None]:
-        first, last = self._in_view
-        by_id = {model.id: model for model in self.state.listed or ()}
-        rows = self.view.grid.rows[first : last + 1]
-        models = [by_id[row.id] for row in rows if row.id in by_id]
-        found = dict(self.state.longest)
-        yield from longest_fits(models, self._shape, offer, self.state.prices, found)
-        if found != self.state.longest:
-            self._set(longest=found)
-            self._publish()
-
-    def _shape(self, model: ModelFacts) -> ModelShape:
-        if model.id not in self._shapes:
-            self._shapes[model.id] = self._ports.shape_of(model)
-        return self._shapes[model.id]
+        self._publish()
 
     # -- telling -----------------------------------------------------------------
 

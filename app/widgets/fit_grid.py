@@ -225,8 +225,11 @@ class FitGrid(QTableView):
     picked = Signal(str, int)
     seen = Signal(int, int)
 
-    def __init__(self, *, name: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, *, name: str, lines: int = _SHOWN_ROWS, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
+        self._lines = lines
         self._rows = _Rows(self)
         self.setModel(self._rows)
         self.setItemDelegate(_Painter(self))
@@ -278,10 +281,10 @@ class FitGrid(QTableView):
         super().keyPressEvent(event)
 
     def _set_height(self) -> None:
-        """Be as high as ten rows: the table scrolls by itself, the page around it."""
+        """Be as high as `lines` rows: the table scrolls by itself, as the page does."""
         self.verticalHeader().setDefaultSectionSize(theme.px(34))
         header = self.horizontalHeader().sizeHint().height()
-        self.setFixedHeight(header + _SHOWN_ROWS * theme.px(34) + 2)
+        self.setFixedHeight(header + self._lines * theme.px(34) + 2)
 
     def _share_width(self) -> None:
         columns = len(self._rows.columns)
