@@ -6,6 +6,7 @@ dry run can tell the memory a plain loop takes for them.
 
 from typing import Any
 
+import torch
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
@@ -43,7 +44,18 @@ def built(config: Any) -> Any:
     made: Any = _CLASSES[task(config)]
     if not _has_fused_attention(made, config):
         config._attn_implementation = "eager"  # noqa: SLF001 - transformers' own way
-    return made.from_config(config, trust_remote_code=False)
+    model = made.from_config(config, trust_remote_code=False)
+    if torch.get_default_dtype() == torch.float16:
+        _widen(model)
+    return model
+
+
+def _widen(model: Any) -> None:
+    """Do as a real load in fp16 does: some layers stay in 32 bits."""
+    kept = tuple(getattr(model, "_keep_in_fp32_modules", None) or ())
+    for name, module in model.named_modules():
+        if kept and name.endswith(kept):
+            module.to(torch.float32)
 
 
 def _has_fused_attention(made: Any, config: Any) -> bool:

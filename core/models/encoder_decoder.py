@@ -162,7 +162,7 @@ def _two_stacks(n: Numbers, *, positions: int) -> ModelShape:
         context_length=n.whole("max_position_embeddings"),
         norm=norm,
         task="seq2seq",
-        buffers=(4 * vocabulary,),
+        buffers=(2 * vocabulary,),
         logits_bias=True,
         embedding_norm=True,
         last_norm=False,

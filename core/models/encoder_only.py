@@ -26,18 +26,13 @@ def bert(n: Numbers) -> ModelShape:
 
 
 def roberta(n: Numbers) -> ModelShape:
-    """RoBERTa, XLM-RoBERTa, CamemBERT: as BERT, with two layers in the classifier.
-
-    PEFT's all-linear leaves out the layer called ``classifier``; here that is a module
-    of two layers, which it adapts and copies.
-    """
+    """RoBERTa, XLM-RoBERTa, CamemBERT: as BERT, with two layers in the classifier."""
     shape = _encoder(n)
     hidden = shape.hidden
     return replace(
         shape,
         head=replace(shape.head, name="out_proj"),
         whole=(Linear(name="dense", inputs=hidden, outputs=hidden, bias=True),),
-        adapts_head=True,
     )
 
 
@@ -117,6 +112,8 @@ def modernbert(n: Numbers) -> ModelShape:
         blocks=tuple(one for one in (block, others) if one.count),
         final_norm=norm * 3,
         outer=(dense,),
+        # two kinds of layers, each with frequencies of its own, kept twice
+        buffers=(hidden // heads // 2 * 4,) * 2,
         last_norm=True,
     )
 

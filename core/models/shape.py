@@ -200,8 +200,6 @@ class ModelShape:
     whole: tuple[Linear, ...] = ()
     """Layers that a classifier trains whole, as it does its head (PEFT's
     ``modules_to_save``)."""
-    adapts_head: bool = False
-    """PEFT's all-linear also adapts what is trained whole (RoBERTa's classifier)."""
     buffers: tuple[int, ...] = ()
     """Bytes of what is held beside the weights, such as tables of positions."""
     logits_bias: bool = False
