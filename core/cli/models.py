@@ -1,37 +1,101 @@
 """``models …``: base models, on this disk and to be had."""
 
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from core.cli.asked import chosen_budget
 from core.cli.request import Request
 from core.cli.starter import ensure_starter, follow_task
 from core.cli.table import pairs, table
+from core.errors import ModelError
+from core.estimate.ranking import Ranked, rank
 from core.models.added import add_model, remove_model
 from core.models.facts import ModelFacts
-from core.models.find import all_models, find_model, find_to_estimate
+from core.models.find import all_models, find_model, find_to_estimate, shape_of
+from core.models.shape import ModelShape
+from core.models.starter import STARTER_ID
 from core.models.trash import delete_model
+from core.plan.plan import Plan
+from core.runs.outcomes import read_outcomes
 from core.units import bytes_text, count_text
 
 
 def list_models(request: Request) -> int:
-    """Answer with the starter, the models on this disk and the catalogue."""
+    """Answer with every model known here: the starter, then the best fit first.
+
+    What fits the device comes first, the largest of it first; models whose sizes are not
+    known, or that cannot be trained, come last.
+    """
+    budget = chosen_budget(request)
     found = all_models(request.places)
-    rows = [
-        (
-            facts.id,
-            facts.source if not facts.local else "on disk",
-            count_text(facts.parameters) if facts.parameters else "",
-            str(facts.context_length or ""),
-            facts.licence,
-            bytes_text(facts.disk) if facts.disk else "",
-            facts.problem,
-        )
-        for facts in found
-    ]
-    head = ("MODEL", "WHERE", "SIZE", "CONTEXT", "LICENCE", "DISK", "")
+    ranked = rank(
+        _trainable(found, request),
+        Plan(),
+        budget,
+        outcomes=read_outcomes(request.places),
+    )
+    by_id = {one.facts.id: one for one in ranked}
+    rest = [facts for facts in found if facts.id not in by_id]
+    ordered = [*(one.facts for one in ranked), *rest]
+    ordered.sort(key=lambda facts: facts.id != STARTER_ID)  # stable
+    head = ("MODEL", "WHERE", "SIZE", "FITS", "CONTEXT", "LICENCE", "DISK", "")
     request.console.answer(
-        {"models": [_document(facts) for facts in found]}, table(head, rows)
+        {
+            "models": [
+                {**_document(facts), **_fit_document(by_id.get(facts.id))}
+                for facts in ordered
+            ],
+            "device": budget.name,
+        },
+        table(head, [_row(facts, by_id.get(facts.id)) for facts in ordered]),
     )
     return 0
+
+
+def _trainable(
+    found: Sequence[ModelFacts], request: Request
+) -> Iterator[tuple[ModelFacts, ModelShape]]:
+    for facts in found:
+        if facts.problem and facts.id != STARTER_ID:
+            continue
+        with contextlib.suppress(ModelError):  # its sizes are not on this disk
+            yield facts, shape_of(facts, request.places)
+
+
+def _row(facts: ModelFacts, ranked: Ranked | None) -> tuple[str, ...]:
+    return (
+        facts.id,
+        facts.source if not facts.local else "on disk",
+        count_text(facts.parameters) if facts.parameters else "",
+        _fit_text(ranked),
+        str(facts.context_length or ""),
+        facts.licence,
+        bytes_text(facts.disk) if facts.disk else "",
+        facts.problem,
+    )
+
+
+def _fit_text(ranked: Ranked | None) -> str:
+    """Return ``LoRA``, ``QLoRA``, or the verdict where neither fits."""
+    if ranked is None:
+        return ""
+    if not ranked.estimate.fits:
+        return ranked.estimate.verdict
+    name = "LoRA" if ranked.method == "lora" else "QLoRA"
+    return name if ranked.estimate.verdict == "fits" else f"{name}, tight"
+
+
+def _fit_document(ranked: Ranked | None) -> dict[str, Any]:
+    """Return the best method with its verdict, and the verdict of either method."""
+    if ranked is None:
+        return {"method": None, "verdict": None, "process": None, "verdicts": {}}
+    return {
+        "method": ranked.method,
+        "verdict": ranked.estimate.verdict,
+        "process": ranked.estimate.process,
+        "verdicts": dict(ranked.verdicts),
+    }
 
 
 def add(request: Request) -> int:

@@ -144,11 +144,13 @@ class _Grower:
 
     def _models(self) -> None:
         models = self._command(
-            "models", "core.cli.models:list_models", "list the base models"
-        )
+            "models", "core.cli.models:list_models",
+            "list the base models, those that fit this machine best first",
+        )  # fmt: skip
+        _gpu(models)
         inner = models.add_subparsers(metavar="ACTION", parser_class=Parser)
         for name, handler, argument, words in (
-            ("list", "list_models", "", "list the base models"),
+            ("list", "list_models", "", "list the base models, the best fit first"),
             ("add", "add", "DIR_OR_ID", "add a folder with a model, or a Hub id"),
             ("show", "show", "MODEL", "show what is known of a model"),
             ("download", "download", "ID", "fetch a model, or make the starter"),
@@ -158,6 +160,8 @@ class _Grower:
             parser = self._add(inner, name, f"core.cli.models:{handler}", words)
             if argument:
                 parser.add_argument("model", metavar=argument)
+            if name == "list":
+                _gpu(parser)
         search = self._add(
             inner, "search", "core.cli.models:search", "search the Hub for models"
         )
@@ -182,7 +186,7 @@ class _Grower:
         add_use_flags(estimate)
         add_plan_flags(estimate)
         fit = self._command(
-            "fit", "core.cli.estimate:fit_command", "find the best plan that fits"
+            "fit", "core.cli.fit:fit_command", "find the best plan that fits"
         )
         fit.add_argument("--model", metavar="M", help=_MODEL_HELP)
         _gpu(fit)

@@ -1,9 +1,9 @@
 """Which models this device can train, largest first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from core.estimate.answer import MemoryEstimate
+from core.estimate.answer import MemoryEstimate, Verdict
 from core.estimate.learned import Outcome
 from core.estimate.memory import estimate
 from core.hardware.budget import DeviceBudget
@@ -23,6 +23,9 @@ class Ranked:
     facts: ModelFacts
     method: MethodKind
     estimate: MemoryEstimate
+    """Of `method`."""
+    verdicts: Mapping[MethodKind, Verdict]
+    """Of LoRA and of QLoRA."""
 
 
 def rank(
@@ -56,9 +59,16 @@ def _ranked(
     budget: DeviceBudget,
     outcomes: Sequence[Outcome],
 ) -> Ranked:
-    both = {kind: _leanest(plan, kind, shape, budget, outcomes) for kind in _METHODS}
+    both: dict[MethodKind, MemoryEstimate] = {
+        kind: _leanest(plan, kind, shape, budget, outcomes) for kind in _METHODS
+    }
     kind: MethodKind = "lora" if both["lora"].verdict == "fits" else "qlora"
-    return Ranked(facts=facts, method=kind, estimate=both[kind])
+    return Ranked(
+        facts=facts,
+        method=kind,
+        estimate=both[kind],
+        verdicts={kind: found.verdict for kind, found in both.items()},
+    )
 
 
 def _leanest(

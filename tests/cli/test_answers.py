@@ -50,17 +50,25 @@ def test_doctor_names_the_machine(cli: Cli) -> None:
     assert "Disk" in cli("doctor").out
 
 
-def test_models_lists_the_starter_first(cli: Cli) -> None:
-    """With what a person chooses by."""
-    found = cli("models", "--json").document["models"]
+def test_models_lists_the_starter_then_what_fits_best(cli: Cli) -> None:
+    """With what a person chooses by, and the verdict of either method."""
+    words = ("--gpu", "3060", "--json")
+    found = cli("models", *words).document["models"]
 
     assert "starter" == found[0]["id"]
     for facts in found:
         assert {
             "id", "source", "local", "parameters", "architecture", "context_length",
-            "licence", "disk",
+            "licence", "disk", "method", "verdict", "process", "verdicts",
         } <= set(facts)  # fmt: skip
-    assert cli("models", "list", "--json").document["models"] == found
+    assert cli("models", "list", *words).document["models"] == found
+    verdicts = [facts["verdict"] for facts in found[1:]]
+    n_fitting = verdicts.count("fits")
+    assert ["fits"] * n_fitting == verdicts[:n_fitting]
+    sizes = [facts["parameters"] for facts in found[1 : 1 + n_fitting]]
+    assert sorted(sizes, reverse=True) == sizes
+    assert "too-large" in verdicts
+    assert "QLoRA" in cli("models", "--gpu", "3060").out
 
 
 def test_a_folder_becomes_a_model_and_leaves_again(cli: Cli, model: Path) -> None:
@@ -160,6 +168,39 @@ def test_fit_changes_what_it_must_and_says_why(cli: Cli) -> None:
         assert {"field", "from", "to", "saves", "why"} == set(change)
     assert "qlora" == found["plan"]["method"]["kind"]
     assert "method.kind" in cli(*words).out
+
+
+def test_fit_names_the_cards_that_take_the_plan_as_it_is(cli: Cli) -> None:
+    """The smallest that fits first, and what is too small after all that fit."""
+    words = ("fit", "--model", "Qwen/Qwen3-8B", "--gpu", "3060", "--method", "qlora")
+    told = cli(*words, "--json").document
+    fits = [card["verdict"] in {"fits", "tight"} for card in told["cards"]]
+
+    assert {"name", "kind", "memory", "process", "verdict", "tokens_per_s"} == set(
+        told["cards"][0]
+    )
+    assert sorted(fits, reverse=True) == fits
+    assert fits[0]
+    assert not fits[-1]
+    n_fitting = fits.count(True)
+    sizes = [round(card["memory"] / GIB) for card in told["cards"][:n_fitting]]
+    assert sorted(sizes) == sizes
+    assert "in a data centre" in cli(*words).out
+
+
+def test_a_forecast_stands_beside_the_memory(cli: Cli) -> None:
+    """With its bounds and what it rests on; null where no rate is known."""
+    words = ("--model", "Qwen/Qwen3-8B", "--method", "qlora", "--json")
+    named = cli("estimate", *words, "--gpu", "4090").document["forecast"]
+
+    assert {"tokens_per_s", "low", "high", "basis", "reason"} == set(named)
+    assert 0 < named["low"] < named["tokens_per_s"] < named["high"]
+    assert "card" == named["basis"]
+    assert "RTX 4090" in named["reason"]
+    for words_of_device in (("--gpu-memory", "24GiB"), ()):
+        found = cli("estimate", *words, *words_of_device).document
+        assert found["forecast"] is None
+    assert "tokens/s" in cli("estimate", *words[:-1], "--gpu", "4090").out
 
 
 def test_fit_keeps_what_it_is_told_to(cli: Cli) -> None:
