@@ -38,6 +38,17 @@ def time_line(
     forecast: Forecast | None,
     budget: DeviceBudget | None,
 ) -> str:
+    """Return `time_text` as a line that says what it is about."""
+    text = time_text(plan, report, forecast, budget)
+    return f"Time: {text[:1].lower()}{text[1:]}" if text else ""
+
+
+def time_text(
+    plan: Plan,
+    report: DataReport | None,
+    forecast: Forecast | None,
+    budget: DeviceBudget | None,
+) -> str:
     """Return the time of an epoch in a sentence, with what it rests on.
 
     Without data it is the time of 1,000 full rows; where no rate is known it says why.
@@ -51,7 +62,7 @@ def time_line(
     else:
         said = f"{span(forecast, tokens)} an epoch"
     rate = f"{forecast.tokens_per_s:,.0f} tokens/s"
-    return f"Time: {said}, at {rate}. {forecast.reason}"
+    return f"{said[:1].upper()}{said[1:]}, at {rate}. {forecast.reason}"
 
 
 def run_time_text(
@@ -70,17 +81,20 @@ def run_time_text(
 
 def span(forecast: Forecast, tokens: float) -> str:
     """Return ``about 2 h 10 min (1 h 36 min to 3 h)`` for `tokens`."""
-    low, expected, high = (_rough(s) for s in forecast.seconds(tokens))
+    low, expected, high = (rough(s) for s in forecast.seconds(tokens))
     if low == high:
         return f"about {expected}"
     return f"about {expected} ({low} to {high})"
 
 
-def _rough(seconds: float) -> str:
+def rough(seconds: float) -> str:
     """Return seconds in words, in no finer steps than a forecast deserves."""
-    for above_s, step_s in ((86_400, 3_600), (36_000, 600), (3_600, 300), (600, 60)):
-        if seconds >= above_s:
-            return duration_text(round(seconds / step_s) * step_s)
+    if seconds >= 86_400:
+        return duration_text(round(seconds / 3_600) * 3_600)
+    if seconds >= 3_600:
+        return duration_text(round(seconds / 300) * 300)
+    if seconds >= 600:
+        return f"{round(seconds / 60)} min"
     if seconds >= 60:
         return duration_text(round(seconds / 10) * 10)
     return duration_text(max(1, math.ceil(seconds)))
@@ -90,7 +104,7 @@ def _why_unknown(budget: DeviceBudget | None) -> str:
     if budget is None:
         return ""
     if budget.kind == "cpu":
-        return "Time: known once a run was measured on this processor."
+        return "Known once a run was measured on this processor."
     if budget.imagined and budget.compute_capability is None:
-        return "Time: not known for a card told by its size alone; name it instead."
-    return f"Time: known once a run was measured on the {budget.name}."
+        return "Not known for a card told by its size alone; name it instead."
+    return f"Known once a run was measured on the {budget.name}."
