@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from app.training.series import RunCurves, RunTracker
 from app.training.summary_cache import Kept, Stamps, SummaryCache
 from core.errors import TunesmithError
 from core.places import Places
 from core.plan.plan import Plan
+from core.runs.compared import planned_memory
 from core.runs.folder import RunFolder, RunStatus, all_runs
 from core.runs.state import RunState
 from core.runs.tail import EventTail
@@ -170,7 +171,7 @@ class _Known:
             seconds_per_step=kept.seconds_per_step,
             trained_s=kept.trained_s,
             created=_number(self._facts.get("created")) or 0.0,
-            predicted_memory=predicted_memory(self._facts),
+            predicted_memory=planned_memory(self._facts),
             problem=self._problem,
         )
 
@@ -190,15 +191,6 @@ def spark(curves: RunCurves) -> tuple[float, ...]:
         return tuple(ys)
     stride = (len(ys) - 1) / (_SPARK_POINTS - 1)
     return tuple(ys[round(at * stride)] for at in range(_SPARK_POINTS))
-
-
-def predicted_memory(facts: dict[str, Any]) -> int | None:
-    """Return the allocated bytes that were predicted when the run was made."""
-    predicted = facts.get("predicted")
-    if not isinstance(predicted, dict):
-        return None
-    found = _number(cast("dict[str, Any]", predicted).get("allocated"))
-    return None if found is None else round(found)
 
 
 def _number(found: object) -> float | None:

@@ -14,13 +14,13 @@ from app.qtwork.background import Background
 from app.qtwork.in_order import InOrder
 from app.qtwork.navigator import Navigator
 from app.qtwork.supervisor import RunSupervisor
-from app.training.history import predicted_memory
 from app.training.log_reader import LogReader
 from app.training.present import RunFacts, RunView, present
 from app.training.series import RunTracker, Snapshot
 from core.errors import TunesmithError, WorkFailed
 from core.places import Places
 from core.plan.plan import Plan
+from core.runs.compared import planned_memory
 from core.runs.folder import Order, RunFolder, RunStatus, Status, find_run
 from core.runs.state import RunState
 from core.runs.trash import delete_run, restore_run
@@ -381,7 +381,7 @@ def _read_run(folder: RunFolder) -> tuple[RunFolder, RunFacts]:
         plan=folder.plan(),
         status=folder.status().status,
         created=float(created) if isinstance(created, (int, float)) else 0.0,
-        predicted_memory=predicted_memory(facts),
+        predicted_memory=planned_memory(facts),
         device=_device_name(facts.get("device")),
         ordered=folder.ordered(),
     )

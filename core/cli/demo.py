@@ -25,7 +25,6 @@ from core.plan.plan import Plan
 from core.prepare import check, demo_plan, new_run
 from core.runs.folder import RunFolder
 from core.runs.tail import read_events
-from core.units import bytes_text
 
 _PROMPTS = 3
 _ANSWER_TOKENS = 96
@@ -161,15 +160,7 @@ def _text(document: Mapping[str, Any], samples: Sequence[Sample], chart: Path) -
         f"Adapter: {sample.adapter.strip()}"
         for sample in samples
     ]
-    predicted, peak = document["predicted_memory"], document["peak_memory"]
-    memory = (
-        f"Memory: {bytes_text(predicted)} predicted, {bytes_text(peak)} measured"
-        if predicted and peak
-        else ""
-    )
-    facts = [result_text(document), memory, f"Chart {chart}"]
+    facts = [result_text(document), f"Chart {chart}"]
     rule = "\n" + "─" * 60 + "\n"
     talk = f"tunesmith chat --model starter --adapter {document['adapter_id']}"
-    return rule.join(
-        ["\n".join(fact for fact in facts if fact), *told, f"Talk to it: {talk}"]
-    )
+    return rule.join(["\n".join(facts), *told, f"Talk to it: {talk}"])

@@ -4,16 +4,18 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from core import durable
 from core.errors import DiskFull, TunesmithError, WorkFailed, error_of
 from core.places import Places
+from core.runs.compared import Compared, compared_run, planned_memory
 from core.runs.events import Failed, RunEvent
 from core.runs.folder import RunFolder
 from core.runs.state import RunState, fold
 from core.runs.summary import summarised
 from core.runs.tail import EventTail
+from core.wire import to_json
 
 _LOOK_S = 0.1
 # A worker that finds less than this can neither begin nor say why.
@@ -63,13 +65,15 @@ def run_document(
     """Return what interfaces.md promises of ``train``, ``resume``, ``pause``, ``stop``.
 
     ``predicted_memory`` counts what ``peak_memory`` measures: allocated bytes on a GPU,
-    growth of the process on a CPU.
+    growth of the process on a CPU. ``memory`` holds it beside the peak, for the largest
+    batch there really was.
     """
     if state is None:
         follower = Follower(run)
         follower.read(_silent)
         state = follower.state
     line = summarised(run, state)
+    memory = compared_run(run)
     folder = places.library / line.adapter_id if line.adapter_id else run.adapter
     return {
         "run_id": run.run_id,
@@ -84,16 +88,13 @@ def run_document(
         "best_step": line.best_step,
         "tokens_per_s": line.tokens_per_s,
         "peak_memory": line.peak_memory,
-        "predicted_memory": predicted_memory(run),
+        "predicted_memory": planned_memory(run.facts()),
+        "memory": memory and _memory_document(memory),
     }
 
 
-def predicted_memory(run: RunFolder) -> int | None:
-    """Return the bytes that were predicted for what ``peak_memory`` measures."""
-    facts = run.facts()
-    predicted = cast("dict[str, Any]", facts.get("predicted") or {})
-    device = cast("dict[str, Any]", facts.get("device") or {})
-    return predicted.get("allocated" if device.get("kind") == "cuda" else "process")
+def _memory_document(memory: Compared) -> dict[str, Any]:
+    return {**to_json(memory), "text": memory.text, "note": memory.note}
 
 
 def failure_of(

@@ -13,12 +13,19 @@ def result_text(document: Mapping[str, Any]) -> str:
     if before and after is not None:
         lines.append(f"Held-out loss {fall_text(before, after)}")
     if document["tokens_per_s"]:
-        speed = f"{count_text(document['tokens_per_s'])} tokens/s"
-        peak = document["peak_memory"]
-        lines.append(f"{speed}, peak {bytes_text(peak)}" if peak else speed)
+        lines.append(f"{count_text(document['tokens_per_s'])} tokens/s")
+    lines += _memory_lines(document)
     if document["adapter_id"]:
         lines.append(f"Adapter {document['adapter_id']} in {document['adapter_dir']}")
     return "\n".join(lines)
+
+
+def _memory_lines(document: Mapping[str, Any]) -> list[str]:
+    memory, peak = document["memory"], document["peak_memory"]
+    if memory is not None:
+        note = memory["note"]
+        return [f"Memory: {memory['text']}", *([note] if note else [])]
+    return [f"Memory: {bytes_text(peak)} measured"] if peak else []
 
 
 def fall_text(before: float, after: float) -> str:

@@ -2,11 +2,11 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 from core.engine.standing import Standing
 from core.library.facts import AdapterFacts
 from core.plan.codec import to_tree
+from core.runs.compared import planned_memory
 from core.runs.events import Ended, EndStatus
 from core.runs.folder import RunFolder
 
@@ -38,7 +38,6 @@ def adapter_facts(run: RunFolder, standing: Standing, base: Path) -> AdapterFact
         base: The base model's folder.
     """
     plan, facts = run.plan(), run.facts()
-    predicted: dict[str, Any] = facts.get("predicted") or {}
     is_best = plan.train.early_stopping > 0  # then the best adapter is kept
     return AdapterFacts(
         name=plan.name or str(facts.get("model") or base.name),
@@ -51,7 +50,7 @@ def adapter_facts(run: RunFolder, standing: Standing, base: Path) -> AdapterFact
         eval_loss=standing.best_eval_loss if is_best else standing.eval_loss,
         run_id=run.run_id,
         data_sha256=str(facts.get("data_sha256") or ""),
-        predicted_memory=predicted.get("process"),
+        predicted_memory=planned_memory(facts),
         peak_memory=standing.peak_memory or None,
         versions=facts.get("versions"),
         plan=to_tree(plan),

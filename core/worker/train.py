@@ -77,10 +77,11 @@ def _lived(found: RunFolder) -> int:
         for event in (*last, ended):
             log.write(event)
     log.close()
+    # after the last words, and not in the room that is left for them
+    if stretch and failure and not isinstance(_translated(failure, found), DiskFull):
+        _remember(stretch, failure)
     with suppress(OSError, DiskFull):
         heart.end(ended.status)
-    if stretch is not None and failure is not None:
-        _remember(stretch, failure)  # last words first
     return 1 if ended.status == "failed" else 0
 
 
