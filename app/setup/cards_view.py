@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.setup.words import verdict_words
-from core.estimate.which_card import CardFit
+from core.estimate.which_card import CardFit, smallest
 from core.units import bytes_text
 
 if TYPE_CHECKING:
     from app.theme.tokens import Tone
 
 _SHOWN: Final = 6
+_OWN: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,24 +43,40 @@ def present_cards(cards: Sequence[CardFit] | None) -> CardsView | None:
     fitting = [one for one in cards if one.estimate.fits]
     if not fitting:
         return CardsView(text=_none_text(cards), lines=tuple(map(_line, cards[:1])))
-    first = fitting[0]
     text = (
-        f"The smallest that fits is the {first.card.name} with"
-        f" {_size(first)}. {len(fitting)} of {len(cards)} cards known here fit."
+        f"{_first_text(fitting)} {len(fitting)} of {len(cards)} cards known here fit."
     )
     return CardsView(text=text, lines=tuple(_line(one) for one in _spread(fitting)))
 
 
+def _first_text(fitting: Sequence[CardFit]) -> str:
+    first, own = fitting[0], smallest(fitting)
+    if own is None:
+        return (
+            f"No card for a desktop computer holds it; the smallest of the others is"
+            f" the {first.card.name} ({_size(first)})."
+        )
+    return (
+        f"The smallest for a desktop computer is the {own.card.name} ({_size(own)})."
+        + (f" Of all, {first.card.name} ({_size(first)})." if first != own else "")
+    )
+
+
 def _spread(fitting: Sequence[CardFit]) -> list[CardFit]:
-    """Return the first card of each size and kind, so that six lines tell of many."""
+    """Return the first card of each kind and size: six lines tell of many.
+
+    Cards for a desktop computer stand first: those are bought by one person.
+    """
     seen: set[tuple[str, str]] = set()
     found: list[CardFit] = []
-    for one in fitting:
+    for one in sorted(fitting, key=lambda one: one.card.kind != "consumer"):
         key = one.card.kind, _size(one)
         if key not in seen:
             seen.add(key)
             found.append(one)
-    return found[:_SHOWN]
+    own = [one for one in found if one.card.kind == "consumer"][:_OWN]
+    rest = [one for one in found if one.card.kind != "consumer"]
+    return [*own, *rest][:_SHOWN]
 
 
 def _none_text(cards: Sequence[CardFit]) -> str:

@@ -46,6 +46,11 @@ class ExactWork(QObject):
         self._settle.setInterval(_SETTLE_MS)
         self._settle.timeout.connect(self._check)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a dry run begins by itself once the settings rest."""
+        return self._settle.isActive()
+
     def tensors(
         self, facts: ModelFacts | None, plan: Plan, budget: DeviceBudget
     ) -> int | None:

@@ -20,6 +20,6 @@ def as_text(view: FitView) -> str:
     lines += [
         f"  {part.name:<18}{part.size:>12}  {part.share:>5}" for part in view.parts
     ]
-    rest = (view.exact_line, view.learned_text, view.disk_line, view.time_line)
-    told = [line for line in rest if line]
+    told = [view.exact_line] if view.exact_line else []
+    told += [f"{name}: {text}" for name, text in view.facts]
     return "\n".join([*lines, "", *told]).strip() + "\n"

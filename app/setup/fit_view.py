@@ -12,7 +12,7 @@ from app.setup.offer_view import OfferView, present_offer
 from app.setup.parts_view import PART_WORDS, PartRow, part_sizes, present_parts
 from app.setup.report import DataReport
 from app.setup.state import Failure, FitState
-from app.setup.time_view import time_line
+from app.setup.time_view import time_text
 from app.setup.words import METHOD_NAMES, TRAINABLE, joined, verdict_words
 from core.estimate.answer import Components, MemoryEstimate
 from core.hardware.budget import DeviceBudget
@@ -90,13 +90,8 @@ class FitView:
     parts: tuple[PartRow, ...]
     disk: tuple[tuple[str, str, str], ...]
     others: tuple[tuple[str, str], ...]
-    others_text: str
-    disk_line: str
-    """The disk forecast in a sentence."""
-    time_line: str
-    """The time of an epoch, and what that rests on."""
-    learned_text: str
-    """How far this machine's last runs were from what was predicted."""
+    facts: tuple[tuple[str, str], ...]
+    """Who else is on the card, the time, the disk, what was learnt; in sentences."""
     cards: CardsView | None
     exact: ExactView
     exact_line: str
@@ -146,10 +141,7 @@ def present_fit(
         parts=present_parts(estimate, state.formulas, _names(bars)),
         disk=_disk(estimate, state.free_disk),
         others=_others(state),
-        others_text=_others_text(state),
-        disk_line=_disk_line(estimate, state.free_disk),
-        time_line=(time_line(plan, report, state.forecast, budget) if estimate else ""),
-        learned_text=_learned_text(estimate),
+        facts=_facts(plan, state, estimate, report),
         cards=present_cards(state.cards),
         exact=present_exact(state.exact),
         exact_line=exact_line(state.exact),
@@ -299,11 +291,22 @@ def _names(bars: Sequence[BarRow]) -> list[str]:
     return list(dict.fromkeys(part.name for bar in bars for part in bar.parts))
 
 
-def _learned_text(estimate: MemoryEstimate | None) -> str:
-    if estimate is None or estimate.learned is None:
-        return ""
-    text = estimate.learned.text
-    return f"Learnt here: measured against predicted, {text}."
+def _facts(
+    plan: Plan,
+    state: FitState,
+    estimate: MemoryEstimate | None,
+    report: DataReport | None,
+) -> tuple[tuple[str, str], ...]:
+    if estimate is None:
+        return ()
+    learned = estimate.learned
+    rows = (
+        ("Also there", _others_text(state)),
+        ("Learnt", f"Measured against predicted, {learned.text}." if learned else ""),
+        ("Time", time_text(plan, report, state.forecast, state.judged)),
+        ("Disk", _disk_text(estimate, state.free_disk)),
+    )
+    return tuple((name, text) for name, text in rows if text)
 
 
 def _disk(
@@ -324,13 +327,11 @@ def _disk(
     return tuple(rows)
 
 
-def _disk_line(estimate: MemoryEstimate | None, free: int | None) -> str:
-    if estimate is None:
-        return ""
+def _disk_text(estimate: MemoryEstimate, free: int | None) -> str:
     adapter = bytes_text(estimate.disk.adapter)
     while_it_runs = bytes_text(estimate.disk.checkpoints)
     room = f", of {bytes_text(free)} free" if free is not None else ""
-    return f"On disk: {adapter} for the adapter, {while_it_runs} for checkpoints{room}."
+    return f"{adapter} for the adapter, {while_it_runs} for checkpoints{room}."
 
 
 def _others(state: FitState) -> tuple[tuple[str, str], ...]:
@@ -350,7 +351,7 @@ def _others_text(state: FitState) -> str:
     named = (
         f"{name} ({held})" if held != _UNTOLD else name for name, held in _others(state)
     )
-    return f"Also on the card: {', '.join(named)}. Closing them frees memory."
+    return f"{', '.join(named)}. Closing them frees memory."
 
 
 def _empty_text(state: FitState) -> str:

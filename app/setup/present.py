@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from app.setup.data_view import DataView, present_data
@@ -63,7 +64,13 @@ def present(state: SetupState) -> SetupView:
         method=present_method(
             state.plan, state.fit, query=state.setting_query, found=found
         ),
-        fit=present_fit(state.plan, state.fit, state.models.shape, state.data.report),
+        fit=present_fit(
+            state.plan,
+            state.fit,
+            state.models.shape,
+            state.data.report,
+            name=chosen.name if chosen else Path(state.plan.model.id).name,
+        ),
         start=present_start(state, found),
     )
 

@@ -25,6 +25,7 @@ from app.widgets.memory_bar import MemoryBar, MemoryPart, MemoryRow
 from app.widgets.notice import Action, Notice
 from app.widgets.page import PageBody
 from app.widgets.picture import ask_where, save_png
+from app.widgets.tables import KeyValueTable
 from app.widgets.text import Text, plain_tip
 
 _TWO_COLUMNS: Final = 620  # below this many pixels two sliders crowd each other
@@ -61,10 +62,7 @@ class FitStep(PageBody):
         self.bar = MemoryBar()
         self.reason = Text("", wrap=True)
         self.exact = ExactRow(self._model.fit.exact.run, self._model.fit.exact.cancel)
-        self.others_text = Text("", "muted", wrap=True)
-        self.learned = Text("", "muted", wrap=True)
-        self.time_line = Text("", "muted", wrap=True)
-        self.disk_line = Text("", "muted", wrap=True)
+        self.facts = KeyValueTable()
         self.empty = Text("", "muted", wrap=True)
         self.make_fit = SecondaryButton("Make it fit", icon="target", tip="")
         self.make_fit.clicked.connect(self._model.offer_fit)
@@ -88,10 +86,7 @@ class FitStep(PageBody):
         card.add(self.bar)
         card.add(self.reason)
         card.add(self.exact)
-        for line in (
-            self.learned, self.others_text, self.time_line, self.disk_line,
-        ):  # fmt: skip
-            card.add(line)
+        card.add(self.facts)
         card.body.addLayout(row(self.make_fit, STRETCH))
         card.add(self.compare)
         return card
@@ -184,14 +179,8 @@ class FitStep(PageBody):
         self.details.render_view(view)
         with QSignalBlocker(self.compare):
             self.compare.setChecked(view.compares_all)
-        for text, label in (
-            (view.learned_text, self.learned),
-            (view.others_text, self.others_text),
-            (view.time_line, self.time_line),
-            (view.disk_line, self.disk_line),
-        ):
-            label.setText(text)
-            label.setVisible(bool(text))
+        self.facts.show_rows(view.facts)
+        self.facts.setVisible(bool(view.facts))
 
     def _on_compared(self, compares: bool) -> None:  # noqa: FBT001 - Qt's signal
         self._model.compare_all(compares=compares)

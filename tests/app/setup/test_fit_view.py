@@ -109,17 +109,18 @@ def test_who_else_uses_the_card_is_listed() -> None:
 
     assert (("game", "2.00 GiB"), ("browser", "not told")) == shown(busy).others
     assert (
-        "Also on the card: game (2.00 GiB), browser. Closing them frees memory."
-    ) == shown(busy).others_text
+        "game (2.00 GiB), browser. Closing them frees memory."
+        == (dict(shown(busy).facts)["Also there"])
+    )
     assert () == shown(imagined).others
-    assert "Nobody else uses the card." == shown().others_text
+    assert "Nobody else uses the card." == dict(shown().facts)["Also there"]
 
 
 def test_the_disk_is_forecast_in_a_sentence() -> None:
     """What stays, what comes and goes, and the room there is."""
     assert (
-        "On disk: 20.0 MiB for the adapter, 60.0 MiB for checkpoints, of 100 GiB free."
-    ) == shown().disk_line
+        "20.0 MiB for the adapter, 60.0 MiB for checkpoints, of 100 GiB free."
+    ) == dict(shown().facts)["Disk"]
 
 
 def test_without_a_model_the_step_invites() -> None:
