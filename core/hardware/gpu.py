@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
+from core.hardware.occupant import ProcessRole, occupant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class GpuProcess:
     name: str
     used: int | None = None
     """Bytes; None where the driver does not say (Windows)."""
+    role: ProcessRole = "program"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,8 @@ class Nvml:
                     known = process.usedGpuMemory
                     used[int(process.pid)] = None if known is None else int(known)
         for pid, held in used.items():
-            yield GpuProcess(pid=pid, name=_process_name(pid), used=held)
+            name, role = occupant(pid)
+            yield GpuProcess(pid=pid, name=name, used=held, role=role)
 
 
 def gpus() -> tuple[Gpu, ...]:
@@ -150,10 +152,3 @@ def _machine_nvml() -> Nvml:
 
 def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def _process_name(pid: int) -> str:
-    try:
-        return psutil.Process(pid).name()
-    except psutil.Error:  # gone already, or another user's
-        return f"process {pid}"
