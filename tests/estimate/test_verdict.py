@@ -83,7 +83,7 @@ def test_memory_nobody_counts_is_not_promised() -> None:
 
     assert "too-large" == found
     assert why.endswith(
-        "browser use the card too; how much, this system does not tell."
+        "Also on the card: browser; how much they hold, this system does not tell."
     )
     assert "browser" not in verdict(budget, 13)[1]
 
