@@ -180,7 +180,10 @@ def _dequantised(ctx: Any, like: Tensor) -> Tensor:
 def cuda_manners(*, has_flash: bool) -> Generator[None]:
     """Make attention, dropout, softmax and norms allocate as on a CUDA card."""
     import transformers.integrations.moe as mixtures
+    import transformers.integrations.sdpa_attention as sdpa
     import transformers.masking_utils as masking
+
+    from core.engine.attention import shares_heads
 
     fused = _Flash if has_flash else _Efficient
     with ExitStack() as stack:
@@ -199,6 +202,7 @@ def cuda_manners(*, has_flash: bool) -> Generator[None]:
             (masking, "fast_all", _yes),  # rows are full, so no mask hides anything
             # whether a gradient overflowed is asked of tensors without numbers: no
             (torch.amp.GradScaler, "_maybe_opt_step", _step_taken),
+            (sdpa, "use_gqa_in_sdpa", shares_heads(has_flash=has_flash)),
             # torch's own needs Ampere, and its fake kernel bf16
             (mixtures, "_can_use_grouped_mm", partial(_can_group, has_flash)),
         ):
@@ -227,12 +231,8 @@ def _attention(
         query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
     if attn_mask is not None:  # flash takes none
         return _applied(_Efficient, query, key, value, attn_mask)
-    copies = query.shape[1] // key.shape[1]
     if query.dtype == torch.float32:  # nor does it multiply in 32 bits
         fused = _Efficient
-    if fused is _Efficient and copies > 1:
-        key = key.repeat_interleave(copies, dim=1)
-        value = value.repeat_interleave(copies, dim=1)
     return _applied(fused, query, key, value)
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from core.engine.attention import suit_card
 from core.engine.device import Compute
 from core.engine.tasks import PEFT_TASKS, left_out, task
 from core.errors import ModelError, RequestError
@@ -47,6 +48,7 @@ def load_base(
             f"{folder.name} holds no safetensors weights.",
             hint="Choose a folder with *.safetensors files in it.",
         )
+    suit_card(compute)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,

@@ -26,9 +26,24 @@ class Decoder(Layers):
         super().__init__(graph, habits=habits, method=method, rows=batch * length)
         self.batch = batch
         self.length = length
+        self.cache: list[Storage] = []
+        """Keys and values held with the outputs."""
+        self._weights: Value | None = None
+        """The scores' softmax, which a layer holds until it returns."""
+
+    @property
+    def cached_bytes(self) -> int:
+        """Bytes of the cache so far."""
+        return sum(storage.n_bytes for storage in self.cache)
 
     def block(self, block: Block, x: Value) -> Value:
         """Return the layer's output for its input `x`."""
+        try:
+            return self._block(block, x)
+        finally:
+            self._weights = None
+
+    def _block(self, block: Block, x: Value) -> Value:
         if block.parallel:
             return self._parallel(block, x)
         residual = x
@@ -74,9 +89,16 @@ class Decoder(Layers):
         del x
         if attention.rotary:
             query, key = self._rotated(query), self._rotated(key)
+        if self.habits.keeps_cache:
+            key, value = self._cached(key), self._cached(value)
         out = self._attended(attention, query, key, value)
-        del query, key, value
         return self.linear(out, attention.output)
+
+    def _cached(self, x: Value) -> Value:
+        """Return what DynamicCache hands back: ``cat`` of nothing and `x`."""
+        out = self._clone(x)
+        self.cache.append(out.storage)
+        return out
 
     def _projected(self, block: Block, x: Value, number: int) -> Value:
         attention = block.attention
@@ -120,28 +142,44 @@ class Decoder(Layers):
             value = self.to(value, item)
         if self.habits.kernel == "eager" or attention.softcap:
             return self._eager(attention, query, key, value)
-        expands = self.habits.kernel == "efficient"
-        if expands and attention.kv_heads != attention.heads:
-            key = self._expanded(key, query.elements)
-            value = self._expanded(value, query.elements)
-        return self._fused_attention(attention, query, key, value)
+        flash = self._has_flash(query)
+        if not flash and attention.kv_heads != attention.heads:
+            copied = attention.kv_heads > 1
+            key = self._expanded(key, query.elements, copied=copied)
+            value = self._expanded(value, query.elements, copied=copied)
+        return self._fused_attention(attention, query, key, value, flash=flash)
 
-    def _expanded(self, x: Value, elements: int) -> Value:
-        """``repeat_interleave`` of the heads; its gradient is summed over the copies."""
+    def _has_flash(self, query: Value) -> bool:
+        """Whether the flash kernel runs: it multiplies 16-bit numbers alone."""
+        if not self.habits.on_gpu:
+            return True
+        return self.habits.kernel == "flash" and query.item_bytes != 4
+
+    def _expanded(self, x: Value, elements: int, *, copied: bool) -> Value:
+        """``repeat_kv``; its gradient is summed over the copies.
+
+        A single head is not copied but looked at several times (a stride of 0), as long
+        as the product after it can do with that.
+        """
         tape, small = self.tape, x.elements * x.item_bytes
-        out = tape.hold(elements * x.item_bytes)
+        out = tape.hold(elements * x.item_bytes) if copied else x.storage
         node = self.graph.add((x,), (), lambda _: (tape.hold(small),))
         return Value(out, elements, x.item_bytes, node)
 
     def _fused_attention(
-        self, attention: Attention, query: Value, key: Value, value: Value
+        self,
+        attention: Attention,
+        query: Value,
+        key: Value,
+        value: Value,
+        *,
+        flash: bool,
     ) -> Value:
         """Flash or memory-efficient attention: saves q, k, v, out and a row of sums."""
         tape, item = self.tape, query.item_bytes
-        rows, heads = self.rows, attention.heads
         out = tape.hold(query.elements * item)
-        sums = tape.hold(rows * heads * 4)
-        flash = self.habits.kernel == "flash"
+        length = self.length if flash else -(-self.length // 32) * 32
+        sums = tape.hold(self.batch * length * attention.heads * 4)
         sizes = [part.elements * item for part in (query, key, value)]
         grouped = key.elements != query.elements
 
@@ -184,37 +222,48 @@ class Decoder(Layers):
     ) -> Value:
         """Attention in plain operations: every score exists, several times over."""
         if attention.kv_heads != attention.heads:
-            key = self._expanded(key, query.elements)
-            value = self._expanded(value, query.elements)
+            copied = attention.kv_heads > 1 or self.batch > 1
+            key = self._expanded(key, query.elements, copied=copied)
+            value = self._expanded(value, query.elements, copied=copied)
         elif attention.fused:
             # views of one projection are copied before a batched product
             value = self._clone(value)
             if not attention.rotary:
                 query, key = self._clone(query), self._clone(key)
+        else:
+            key, value = self._by_head(key), self._by_head(value)
         scores = self.rows * self.length * attention.heads
-        weights = self._batched(query, key, scores)
-        del key
+        weights = self._batched(self._by_head(query), key, scores)
         weights = self.pointwise(weights, saves_input=False)
         if attention.softcap:  # / cap, tanh, * cap
             weights = self.pointwise(weights, saves_input=False)
             weights = self.pointwise(weights, saves_input=True)
             weights = self.pointwise(weights, saves_input=False)
-        weights = self.pointwise(weights, saves_input=False)  # + mask
+        weights = self._clone(weights)  # + mask, which lets the gradient through
         weights = self._softmax(weights)
+        self._weights = weights  # handed on to the layer, which holds it to its end
         out = self._batched(weights, value, query.elements)
-        del weights, value
         return self._clone(out)  # transpose(1, 2).contiguous()
 
+    def _by_head(self, x: Value) -> Value:
+        """Several sequences are laid out by head before a batched product."""
+        return self._clone(x) if self.batch > 1 else x
+
     def _batched(self, a: Value, b: Value, elements: int) -> Value:
-        """A batched matrix product of two tensors that both need gradients."""
+        """A batched matrix product; each factor is saved for the other's gradient."""
         tape, item = self.tape, a.item_bytes
         size_a, size_b = a.elements * item, b.elements * item
+        needs_a, needs_b = a.node is not None, b.node is not None
         out = tape.hold(elements * item)
 
-        def backward(_: Storage) -> tuple[Storage, Storage]:
-            return tape.hold(size_a), tape.hold(size_b)
+        def backward(_: Storage) -> tuple[Storage | None, Storage | None]:
+            return (
+                tape.hold(size_a) if needs_a else None,
+                tape.hold(size_b) if needs_b else None,
+            )
 
-        node = self.graph.add((a, b), (a.storage, b.storage), backward)
+        saved = (*((b.storage,) if needs_a else ()), *((a.storage,) if needs_b else ()))
+        node = self.graph.add((a, b), saved, backward)
         return Value(out, elements, item, node)
 
     def _softmax(self, x: Value) -> Value:

@@ -168,6 +168,7 @@ class Graph:
             passed(node.number)
             if node.frame is not None:
                 node.saved = node.frame.fetch(self, node.slot)
+                node.frame = None  # with the last of them goes the stretch's input
             given = node.backward(waiting.pop(node))
             node.saved = ()
             for target, part in zip(node.inputs, given, strict=True):

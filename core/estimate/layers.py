@@ -28,6 +28,7 @@ class Layers(Ops):
         self.habits = habits
         self.method = method
         self.rows = rows
+        self._frozen = Storage(self.tape, 0, WORKSPACE)
 
     @property
     def widens(self) -> bool:
@@ -52,9 +53,9 @@ class Layers(Ops):
         delta = self._adapter(x_in, linear)
         if quantised and not self.habits.autocast:
             delta = self.to(delta, narrow)
-        out = self.add(out, delta)
-        del delta
-        return self.to(out, narrow)
+        summed = self.add(out, delta)
+        del delta, out  # in this order: the scaled delta is a temporary
+        return self.to(summed, narrow)
 
     def _base(self, x: Value, linear: Linear) -> Value:
         if self.habits.method == "qlora":
@@ -65,11 +66,16 @@ class Layers(Ops):
         return self._product(self.to(x, item), linear.inputs, linear.outputs, item)
 
     def _product(self, x: Value, inputs: int, outputs: int, item: int) -> Value:
-        """``x @ W.t()`` for a frozen weight: nothing of ours is saved."""
+        """``x @ W.t()`` for a frozen weight.
+
+        The weight is saved: nothing new is held, but a checkpointed stretch is run again
+        before this product's gradient is formed.
+        """
         tape, rows = self.tape, self.rows
-        out = tape.hold(rows * outputs * item)
-        node = self.graph.add((x,), (), lambda _: (tape.hold(rows * inputs * item),))
-        return Value(out, rows * outputs, item, node)
+        node = self.graph.add(
+            (x,), (self._frozen,), lambda _: (tape.hold(rows * inputs * item),)
+        )
+        return Value(tape.hold(rows * outputs * item), rows * outputs, item, node)
 
     def _four_bit(self, x: Value, linear: Linear) -> Value:
         tape, rows, item = self.tape, self.rows, self.habits.item_bytes
@@ -150,7 +156,6 @@ class Layers(Ops):
         weight = self._narrowed(inputs * outputs)
         item = self.habits.item_bytes if weight is not None else 4
         x = self.to(x, item)
-        out = tape.hold(rows * outputs * item)
         elements = inputs * outputs
 
         def backward(_: Storage) -> tuple[Storage | None, Storage]:
@@ -164,7 +169,7 @@ class Layers(Ops):
         trained = Value(x.storage, 0, 0, self.graph.leaf())
         saved = (x.storage,) if weight is None else (x.storage, weight)
         node = self.graph.add((x, trained), saved, backward)
-        return Value(out, rows * outputs, item, node)
+        return Value(tape.hold(rows * outputs * item), rows * outputs, item, node)
 
     def _narrowed(self, elements: int) -> Storage | None:
         """Return autocast's 16-bit copy of an adapter weight, or None without it."""
@@ -221,9 +226,10 @@ class Layers(Ops):
             weight = self.new(out.elements // many, 4)
             out = self.mul(out, weight)
             return self.to(out, came)
-        out = self.to(out, came)
+        narrow = self.to(out, came)
         weight = self.new(out.elements // many, self.habits.rest_bytes)
-        return self.mul(out, weight)
+        # `out` is a variable of the norm's own and lives until it returns
+        return self.mul(narrow, weight)
 
     def _reciprocal_root(self, x: Value) -> Value:
         tape, size = self.tape, x.elements * x.item_bytes

@@ -60,6 +60,13 @@ class Habits:
     def quantised(self) -> bool:
         return self.method in {"qlora", "lora8"}
 
+    @property
+    def wide_bytes(self) -> int:
+        """Bytes an element of what transformers keeps out of fp16 and quantisation."""
+        if self.quantised:
+            return self.rest_bytes
+        return 4 if self.fp16 else self.item_bytes
+
 
 def rounded_width(tokens: int) -> int:
     """Return the width our loop gives a batch whose longest row has so many tokens."""
@@ -86,12 +93,10 @@ def habits(plan: Plan, budget: DeviceBudget, loop: Loop) -> Habits:
         fused_loss=ours,
         # peft asks the embeddings' output for a gradient where the base checkpoints
         # and is not quantised
-        input_gradient=not ours
-        and plan.train.gradient_checkpointing
-        and not four_bit,
+        input_gradient=not ours and plan.train.gradient_checkpointing and not four_bit,
         keeps_cache=not (ours or plan.train.gradient_checkpointing),
         hold_outputs=not ours,
-        kernel=_kernel(plan, budget),
+        kernel=_kernel(plan, budget, dtype),
         on_gpu=on_gpu,
         fp16=dtype == "fp16",
     )
@@ -107,10 +112,11 @@ def compute_dtype(plan: Plan, budget: DeviceBudget) -> Literal["bf16", "fp16", "
     return "bf16" if budget.bf16 else "fp16"
 
 
-def _kernel(plan: Plan, budget: DeviceBudget) -> Kernel:
+def _kernel(plan: Plan, budget: DeviceBudget, dtype: str) -> Kernel:
     if plan.train.attention == "eager":
         return "eager"
     old = budget.compute_capability is not None and budget.compute_capability < (8, 0)
-    # Flash kernels need Ampere; before it torch picks the memory-efficient one, and
-    # keys and values are expanded to all heads.
-    return "efficient" if old and budget.kind == "cuda" else "flash"
+    # Flash kernels need Ampere and 16 bits; else torch picks the memory-efficient one,
+    # and keys and values are expanded to all heads.
+    efficient = budget.kind == "cuda" and (old or dtype == "fp32")
+    return "efficient" if efficient else "flash"

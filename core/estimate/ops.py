@@ -74,7 +74,6 @@ class Ops:
         """Product of two tensors; each is saved if the other needs a gradient."""
         tape, item = self.tape, max(a.item_bytes, b.item_bytes)
         elements = max(a.elements, b.elements)
-        out = tape.hold(elements * item)
         a_, b_ = _facts(a), _facts(b)
         size = elements * item
 
@@ -86,8 +85,9 @@ class Ops:
             return made if item_bytes == item else tape.hold(own)
 
         saved = (*((b.storage,) if a_[0] else ()), *((a.storage,) if b_[0] else ()))
+        # inputs are saved before there is a result: a recomputation may end here
         node = self.graph.add((a, b), saved, lambda _: (part(a_), part(b_)))
-        return Value(out, elements, item, node)
+        return Value(tape.hold(size), elements, item, node)
 
     def square_mean(self, x: Value, rows: int) -> Value:
         """``x.pow(2).mean(-1, keepdim=True)``: the square is a temporary."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from core.estimate.decoder import Decoder
 from core.estimate.graph import Graph, Value
 from core.estimate.loop import Habits, chunk_tokens
+from core.estimate.stacks import StackStep
 from core.estimate.static import is_target
 from core.estimate.tape import (
     ACTIVATION,
@@ -300,6 +301,10 @@ def act_out(shape: ModelShape, plan: Plan, habits: Habits, tape: Tape) -> object
     The weights' gradients, the outputs a loop holds and what all layers shared live as
     long as the object returned.
     """
+    if shape.task != "causal":
+        stacks = StackStep(shape, plan, habits, tape, every_layer=True)
+        stacks.run()
+        return stacks
     step = _Step(shape, plan, habits, tape, every_layer=True)
     step.run(0)
     return step
@@ -323,7 +328,10 @@ def step_peak(
             accumulation.
         tape: What to act on, for those who note more than the peak.
     """
-    tape = _Step(shape, plan, habits, tape or Tape()).run(gradients)
+    if shape.task == "causal":
+        tape = _Step(shape, plan, habits, tape or Tape()).run(gradients)
+    else:
+        tape = StackStep(shape, plan, habits, tape or Tape()).run()
     held = tape.peak_by_kind
     return StepPeak(
         activations=held[0], gradients=held[1], logits=held[2], workspace=held[3]
