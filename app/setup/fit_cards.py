@@ -18,7 +18,7 @@ from app.widgets.expander import Expander
 from app.widgets.layout import STRETCH, boxed, clear, column, divider, grow, row
 from app.widgets.part_table import PartLine, PartTable
 from app.widgets.tables import KeyValueTable
-from app.widgets.text import Text, plain_tip
+from app.widgets.text import ElidedLabel, Text, plain_tip
 
 _SUGGESTED: Final = 10
 
@@ -137,8 +137,10 @@ class OtherCard(Card):
     def _line(self, line: CardLine) -> QWidget:
         name = GhostButton(line.name, tip=line.tip, compact=True)
         name.clicked.connect(lambda: self._model.ask_other_card(line.name))
+        detail = ElidedLabel(line.detail, "muted")
+        detail.setAlignment(Qt.AlignmentFlag.AlignRight)
         badge = Badge(line.verdict, line.tone)
-        return boxed(row(name, STRETCH, Text(line.detail, "muted"), badge, spacing=12))
+        return boxed(row(name, grow(detail), badge, spacing=12))
 
     def go_back(self) -> None:
         """Judge by this machine again."""

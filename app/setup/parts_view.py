@@ -80,7 +80,7 @@ def present_parts(
             size=bytes_text(estimate.process),
             share="100 %",
             what=f"At the peak; likely between {span}.",
-            tip="The sum of all parts. The whisker of the bar is what is likely.",
+            tip=f"The sum of all parts; likely between {span}.",
         ),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QSignalBlocker
+from PySide6.QtCore import QSignalBlocker, QTimer
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
@@ -127,7 +127,10 @@ class FitStep(PageBody):
         self.make_fit.setEnabled(view.can_make_fit)
         self.make_fit.setText(view.make_fit_text)
         self.make_fit.set_tip(view.make_fit_tip)
+        is_new = view.offer is not None and self.offer.isHidden()
         self.offer.render_view(view.offer)
+        if is_new:  # after the layout has found its place
+            QTimer.singleShot(0, self, lambda: self.ensureWidgetVisible(self.offer))
         for slider in view.sliders:
             self._render_slider(slider)
         self.effective.setText(view.effective_text)
