@@ -13,11 +13,13 @@ from app.chat.views import (
     ChatFacts,
     ChatView,
     EngineState,
+    FitView,
     NoticeAction,
     NoticeView,
     TurnView,
 )
 from app.theme.tokens import Tone
+from core.estimate.answer import Verdict
 from core.library.record import AdapterRecord
 from core.models.facts import ModelFacts
 from core.models.starter import STARTER_HUB_ID
@@ -27,6 +29,13 @@ _LOADING_WORDS: Final = {
     "engine": "Starting the engine",
     "model": "Reading the weights",
     "make_starter": "Making the starter model, once",
+}
+_FIT_WORDS: Final[dict[Verdict, tuple[str, Tone]]] = {
+    "fits": ("Fits", "good"),
+    "tight": ("Tight", "warn"),
+    "too-large": ("Too large", "bad"),
+    "fits-if-closed": ("Fits once others close", "warn"),
+    "unknown": ("Not known", "neutral"),
 }
 _DEVICE_WORDS: Final = {"cpu": "processor", "cuda": "graphics card"}
 
@@ -99,6 +108,7 @@ def present(facts: ChatFacts) -> ChatView:
         state=state,
         state_tone=tone,
         state_detail=_state_detail(engine),
+        fit=_fit(facts),
         is_loading=engine.phase in {"making", "loading"},
         loading_what=_LOADING_WORDS.get(engine.what, engine.what),
         loading_fraction=engine.fraction,
@@ -206,6 +216,23 @@ def _state_detail(engine: EngineState) -> str:
     device = _DEVICE_WORDS.get(engine.device, engine.device)
     parts = (device, engine.dtype, _memory(engine.memory))
     return " · ".join(part for part in parts if part)
+
+
+def _fit(facts: ChatFacts) -> FitView | None:
+    found = facts.fit
+    if found is None or facts.engine.phase not in {"none", "dead"}:
+        return None
+    word, tone = _FIT_WORDS[found.verdict]
+    free = "" if found.available is None else f" of {bytes_text(found.available)} free"
+    advice = ""
+    if found.verdict == "too-large" and not facts.quantized:
+        advice = " Held in 4 bit, the base takes about a third."
+    return FitView(
+        word=word,
+        tone=tone,
+        text=f"{bytes_text(found.device)}{free}",
+        tip=f"{found.reason}{advice}",
+    )
 
 
 def _memory(n_bytes: int) -> str:

@@ -44,6 +44,8 @@ class SidePanel(PageBody):
     def _voices_card(self) -> Card:
         self.state = Badge("Not loaded")
         self.state_detail = Text("", "caption", wrap=True)
+        self.fit = Badge()
+        self.fit_detail = Text("", "caption")
         self.load = SecondaryButton(
             "Load", tip="Loads the base now instead of with the first prompt."
         )
@@ -76,6 +78,7 @@ class SidePanel(PageBody):
         card.add(self.base)
         card.body.addLayout(row(self.state, STRETCH, self.load, self.unload))
         card.add(self.state_detail)
+        card.body.addLayout(row(self.fit, self.fit_detail, STRETCH))
         card.add(self.with_base)
         card.add(self.quantized)
         card.add(Text("Adapters", "caption"))
@@ -163,6 +166,12 @@ class SidePanel(PageBody):
         self.state.show_text(view.state, view.state_tone)
         self.state_detail.setText(view.state_detail)
         self.state_detail.setVisible(bool(view.state_detail))
+        self.fit.setVisible(view.fit is not None)
+        self.fit_detail.setVisible(view.fit is not None)
+        if view.fit is not None:
+            self.fit.show_text(view.fit.word, view.fit.tone, tip=view.fit.tip)
+            self.fit_detail.setText(view.fit.text)
+            self.fit_detail.setToolTip(plain_tip(view.fit.tip))
         self.load.setVisible(view.can_load)
         self.load.setText(view.load_text)
         self.unload.setVisible(view.can_unload)

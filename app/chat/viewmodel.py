@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.chat.answering import Answering
 from app.chat.engine import ChatEngine
+from app.chat.fitting import Fitting, question_of
 from app.chat.present import (
     base_of,
     fits_base,
@@ -31,6 +32,7 @@ from app.qtwork.navigator import Navigator
 from core import durable
 from core.chat.events import ChatEvent, Hush, Sampling
 from core.errors import ModelError, TunesmithError
+from core.hardware.budget import DeviceBudget, device_budget
 from core.library.record import AdapterRecord
 from core.library.shelf import all_adapters
 from core.models.facts import ModelFacts
@@ -58,6 +60,8 @@ class ChatPorts:
     has_gpu: Callable[[], bool] = lambda: False
     """Whether model and training share a graphics card."""
     start: Start = start_chat
+    budget: Callable[[], DeviceBudget] = device_budget
+    """Where the chat would be loaded, and what is free there; asked off this thread."""
 
 
 class ChatViewModel(QObject):
@@ -93,6 +97,9 @@ class ChatViewModel(QObject):
         self.engine.became_ready.connect(self._pump)
         self.engine.lost.connect(self._on_lost)
         self.engine.made.connect(self.refresh)
+        self._fitting = Fitting(ports.places, budget=ports.budget, parent=self)
+        self._fitting.answered.connect(self._schedule)
+        self.engine.changed.connect(self._fitting.forget)
         self._reading = Background(self)
         self._reading.answered.connect(self._on_read)
         self._reading.failed.connect(self.failed)
@@ -109,6 +116,7 @@ class ChatViewModel(QObject):
     def refresh(self) -> None:
         """Look for models and adapters again."""
         places = self._ports.places
+        self._fitting.forget()
         self._reading.ask(lambda: _read(places))
 
     def talk_to(self, adapter_id: str) -> None:
@@ -261,12 +269,14 @@ class ChatViewModel(QObject):
         """End the child and its thread: for closing the window."""
         self._timer.stop()
         self._reading.cancel()
+        self._fitting.cancel()
         self.engine.shut_down()
 
     @Slot()
     def publish(self) -> None:
         """Tell what there is to paint, now."""
         self._timer.stop()
+        self._fitting.look(question_of(self._facts(), self._base()))
         self.changed.emit(self._view())
 
     @Slot()
@@ -303,6 +313,7 @@ class ChatViewModel(QObject):
             asked=self._answering.open_answers,
             busy=self._ports.busy(),
             busy_allowed=self._busy_allowed,
+            fit=self._fitting.found,
         )
 
     def _base(self) -> ModelFacts | None:

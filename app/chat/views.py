@@ -9,6 +9,7 @@ from typing import Literal
 from app.chat.transcript import Speaker, Transcript
 from app.theme.tokens import Tone
 from core.chat.events import Sampling
+from core.estimate.uses import UseEstimate
 from core.library.record import AdapterRecord
 from core.models.facts import ModelFacts
 
@@ -92,6 +93,16 @@ class NoticeView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FitView:
+    """Whether base and adapters would fit, before they are loaded."""
+
+    word: str
+    tone: Tone
+    text: str
+    tip: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatFacts:
     """Everything the page is decided from."""
 
@@ -109,6 +120,8 @@ class ChatFacts:
     """Answers that are being given or wait to be."""
     busy: Busy | None
     busy_allowed: bool
+    fit: UseEstimate | None = None
+    """What loading would take; None while that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +137,8 @@ class ChatView:
     state_tone: Tone
     state_detail: str
     """Device, number format and memory, once it is loaded."""
+    fit: FitView | None
+    """None once something is loaded, and where nobody can tell."""
     is_loading: bool
     loading_what: str
     loading_fraction: float | None

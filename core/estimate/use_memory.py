@@ -3,21 +3,15 @@
 from dataclasses import replace
 
 from core.estimate.loop import Habits, habits
-from core.estimate.outside import outside
 from core.estimate.prefill import ForwardPeak, measure_loss, read_prompt
 from core.estimate.static import adapter_tensors, frozen_bytes
-from core.estimate.step import StepPeak
 from core.estimate.tape import rounded
 from core.estimate.use_answer import Need, UsePart
+from core.estimate.use_around import around
 from core.estimate.wording import together
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
 from core.plan.plan import Method, Plan
-from core.units import GIB
-
-# Python, torch and CUDA's own libraries in main memory while a card computes. A round
-# figure with room: no more than a process of torch with CUDA is known to hold.
-_GPU_PROCESS_BYTES = 2 * GIB
 
 
 def chat_need(
@@ -109,18 +103,10 @@ def _need(
     trained = list(adapter_tensors(shape, held)) if adapters else []
     adapter = adapters * sum(count * rounded(4 * n) for n, count in trained)
     numbers = adapters * sum(count * n for n, count in trained)
-    tensors = weights + scales + adapter + peak.total
-    around = outside(
-        tensors,
-        budget,
-        how,
-        StepPeak(activations=peak.total, gradients=0, logits=0, workspace=0),
-        file_bytes=2 * shape.parameters,
-    )
-    libraries = around.libraries // 2  # there is no autograd thread with a second one
+    rest = around(weights + scales + adapter, peak, shape, budget, how)
     parts = [
         UsePart(name="weights", size=weights, formula=_weights_formula(shape, how)),
-        UsePart(name="quantization", size=scales, formula="scales of 64-weight blocks"),
+        UsePart(name="quantization", size=scales, formula="scales of 64 weights each"),
         UsePart(
             name="adapters",
             size=adapter,
@@ -128,28 +114,12 @@ def _need(
         ),
         UsePart(name="cache", size=peak.cache, formula=cache_note),
         UsePart(name="scratch", size=peak.scratch, formula=scratch_note),
-        UsePart(
-            name="around",
-            size=libraries + around.fragmentation,
-            formula="library workspaces and room lost between blocks"
-            if budget.kind == "cuda"
-            else "the mapped model file, threads, and what the C library keeps",
-        ),
-        UsePart(name="context", size=around.context, formula="the driver's own"),
+        *rest.parts,
     ]
-    if budget.kind == "cuda":
-        parts.append(
-            UsePart(
-                name="process",
-                size=_GPU_PROCESS_BYTES,
-                formula="Python, torch and CUDA libraries, about",
-                where="host",
-            )
-        )
     return Need(
         parts=tuple(part for part in parts if part.size),
-        less=around.less,
-        more=around.more,
+        less=rest.less,
+        more=rest.more,
     )
 
 

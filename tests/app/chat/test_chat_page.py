@@ -14,12 +14,15 @@ from PySide6.QtWidgets import QAbstractButton, QCheckBox, QDialog, QPlainTextEdi
 from pytestqt.qtbot import QtBot
 from safetensors.numpy import save_file
 
+from app.chat.fitting import FitQuestion, Fitting
 from app.chat.page import ChatPage
 from app.chat.viewmodel import ChatPorts, ChatViewModel
 from app.chat.views import Busy
 from app.qtwork.gpu_lease import GpuLease
 from app.qtwork.navigator import Navigator
 from core.chat.events import ChatFailed, Sampling
+from core.hardware.budget import DeviceBudget
+from core.models.facts import ModelFacts
 from core.places import Places
 from tests.app.chat.fake_pipe import FakePipe
 from tests.app.library.made_adapters import shelved
@@ -53,6 +56,7 @@ class Desk:
     pipes: list[FakePipe]
     holds: list[bool]
     busy: list[Busy]
+    free_bytes: list[int]
     opened: list[tuple[str, object]] = field(default_factory=list)
     toasts: list[tuple[str, object]] = field(default_factory=list)
 
@@ -87,6 +91,12 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     pipes: list[FakePipe] = []
     holds: list[bool] = []
     busy: list[Busy] = []
+    free_bytes = [6 << 30]
+
+    def budget() -> DeviceBudget:
+        return DeviceBudget(
+            kind="cpu", name="a processor", total=8 << 30, free=free_bytes[0]
+        )
 
     def start() -> FakePipe:
         pipes.append(FakePipe(holds=bool(holds)))
@@ -99,6 +109,7 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
         busy=lambda: busy[0] if busy else None,
         has_gpu=lambda: bool(busy and busy[0].is_on_gpu),
         start=start,
+        budget=budget,
     )
     model = ChatViewModel(ports)
     page = ChatPage(model)
@@ -107,7 +118,7 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     page.show()
     made = Desk(
         page=page, model=model, places=places, lease=lease, bot=qtbot, pipes=pipes,
-        holds=holds, busy=busy,
+        holds=holds, busy=busy, free_bytes=free_bytes,
     )  # fmt: skip
     navigator.requested.connect(lambda key, value: made.opened.append((key, value)))
     navigator.toasted.connect(lambda text, _, run: made.toasts.append((text, run)))
@@ -500,3 +511,48 @@ def test_a_damaged_adapter_is_refused_in_words(desk: Desk) -> None:
     assert desk.page.problem.words[1]
     assert "damaged" in desk.page.problem.words[0]
     assert [] == desk.pipes
+
+
+def test_the_page_says_before_loading_whether_it_fits(desk: Desk) -> None:
+    """A verdict in a shape and a word, with the figures; loading is never refused."""
+    side = desk.page.side
+    desk.look()
+    desk.bot.waitUntil(side.fit.isVisible)
+
+    assert "Fits" == side.fit.text
+    assert "of 6.00 GiB free" in side.fit_detail.text()
+    assert side.load.isVisible()
+
+
+def test_too_little_memory_is_said_and_not_forbidden(desk: Desk) -> None:
+    """The line turns, the button stays; a model that was unloaded is asked about anew."""
+    side = desk.page.side
+    desk.look()
+    desk.bot.waitUntil(side.fit.isVisible)
+
+    desk.free_bytes[0] = 8 << 20
+    desk.model.refresh()
+    desk.bot.waitUntil(lambda: side.fit.text == "Too large")
+    assert "4 bit" in side.fit_detail.toolTip()
+
+    desk.model.load()
+    desk.bot.waitUntil(lambda: side.state.text == "Ready")
+    assert not side.fit.isVisible()
+
+    desk.free_bytes[0] = 6 << 30
+    desk.model.unload()
+    desk.bot.waitUntil(lambda: side.fit.isVisible() and side.fit.text == "Fits")
+
+
+def test_a_base_nobody_can_size_up_has_no_answer(qtbot: QtBot, tmp_path: Path) -> None:
+    """No guess, and no error in the window either: loading will say why."""
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    facts = ModelFacts(id="odd", name="odd", source="folder", path=tmp_path)
+    fitting = Fitting(Places(home=tmp_path / "home").make())
+
+    with qtbot.waitSignal(fitting.answered):
+        fitting.look(
+            FitQuestion(base=facts, adapters=(), quantized=False, context=2048)
+        )
+
+    assert fitting.found is None
