@@ -9,6 +9,7 @@ from typing import Final
 
 from app.glance import short_device_name
 from app.theme.tokens import Tone
+from app.training.memory_view import MemoryView, memory_view
 from app.training.reading import Reading, Stage, loss_text, read_curve
 from app.training.remedies import Remedy, likely_cause, remedies
 from app.training.series import NO_POINTS, RunCurves, Snapshot
@@ -22,6 +23,7 @@ from app.training.words import (
 )
 from core.plan.fields import FIELDS, value_of
 from core.plan.plan import Plan
+from core.runs.compared import Compared
 from core.runs.events import PhaseName, Sample
 from core.runs.folder import Order, RunStatus
 from core.runs.state import RunState
@@ -75,6 +77,8 @@ class RunFacts:
     created: float = 0.0
     """Unix seconds."""
     predicted_memory: int | None = None
+    compared: Compared | None = None
+    """Once the run rests: what it took beside what was said of its batches."""
     device: str = ""
     ordered: frozenset[str] = frozenset()
 
@@ -116,6 +120,7 @@ class RunView:
     warnings: tuple[str, ...]
     curves: RunCurves
     predicted_memory: int | None
+    memory: MemoryView | None
     samples: tuple[Sample, ...]
     plan_rows: tuple[tuple[str, str, str], ...]
     discard_loses: str
@@ -157,7 +162,8 @@ def present(facts: RunFacts, snapshot: Snapshot | None, *, now: float) -> RunVie
             f"{warned.message} {warned.hint}".strip() for warned in state.warnings
         ),
         curves=snapshot.curves if snapshot else RunCurves(),
-        predicted_memory=facts.predicted_memory,
+        predicted_memory=_level(facts),
+        memory=memory_view(facts.compared) if facts.compared else None,
         samples=snapshot.samples[::-1] if snapshot else (),
         plan_rows=plan_rows(facts.plan),
         discard_loses=_discard_loses(state, snapshot),
@@ -262,12 +268,7 @@ def _figures(
         Figure(
             label="Peak memory",
             value=_or_dash(state.peak_memory, bytes_text),
-            tip="The most it took so far"
-            + (
-                f"; {bytes_text(facts.predicted_memory)} was predicted."
-                if facts.predicted_memory
-                else "."
-            ),
+            tip=_memory_tip(facts),
         ),
         Figure(
             label="Checkpoint",
@@ -279,6 +280,22 @@ def _figures(
             value=duration_text(snapshot.trained_s) if snapshot else "–",
             tip="How long the engine has worked on it, pauses left out.",
         ),
+    )
+
+
+def _level(facts: RunFacts) -> int | None:
+    """Return the line of the memory chart: said of full rows, then of those there were."""
+    return facts.compared.predicted if facts.compared else facts.predicted_memory
+
+
+def _memory_tip(facts: RunFacts) -> str:
+    if facts.compared is not None:
+        return f"{facts.compared.text}. {facts.compared.note}".rstrip()
+    if facts.predicted_memory is None:
+        return "The most it took so far."
+    return (
+        f"The most it took so far; {bytes_text(facts.predicted_memory)} was predicted"
+        " for rows of full length."
     )
 
 

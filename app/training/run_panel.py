@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from app import theme
 from app.theme import Tone
 from app.training.charts import RunCharts
+from app.training.memory_card import MemoryCard
 from app.training.present import FailureView, RunView
 from app.training.run_viewmodel import RunViewModel
 from app.training.samples import SamplesView
@@ -56,6 +57,7 @@ class RunPanel(QWidget):
         self.progress = ProgressRow("Progress", can_cancel=False)
         self._figures = [(Text("", "caption"), Text("", "figure")) for _ in range(6)]
         self.charts = RunCharts()
+        self.memory = MemoryCard()
         self._make_tabs()
         body = PageBody(
             row(self.back, STRETCH),
@@ -63,6 +65,7 @@ class RunPanel(QWidget):
             column(self.failure, self.question, self.problem, self.warnings),
             self._summary_card(),
             self.charts,
+            self.memory,
             self._tab_card(),
             name="Run",
         )
@@ -149,6 +152,7 @@ class RunPanel(QWidget):
             value.setAccessibleName(f"{figure.label}: {figure.value}")
         self._render_notices(view)
         self.charts.show_curves(view.curves, predicted_memory=view.predicted_memory)
+        self.memory.show_memory(view.memory)
         self.samples.show_samples(view.samples)
 
     def _begin(self, view: RunView) -> None:

@@ -20,7 +20,7 @@ from app.training.series import RunTracker, Snapshot
 from core.errors import TunesmithError, WorkFailed
 from core.places import Places
 from core.plan.plan import Plan
-from core.runs.compared import planned_memory
+from core.runs.compared import Compared, compared_run, planned_memory
 from core.runs.folder import Order, RunFolder, RunStatus, Status, find_run
 from core.runs.state import RunState
 from core.runs.trash import delete_run, restore_run
@@ -263,6 +263,7 @@ class RunViewModel(QObject):
             self._facts,
             status=self._status_now(status.status),
             ordered=self._folder.ordered(),
+            compared=_compared(self._folder, status.status),
         )
         if self._facts.status == "queued":
             self._start_timer.start()
@@ -373,15 +374,21 @@ class RunViewModel(QObject):
             self.log_grew.emit(str(text))
 
 
+def _compared(folder: RunFolder, status: RunStatus) -> Compared | None:
+    """Return what a run that rests came to; a live one may still take more."""
+    return None if status in {"running", "queued"} else compared_run(folder)
+
+
 def _read_run(folder: RunFolder) -> tuple[RunFolder, RunFacts]:
     facts = folder.facts()
-    created = facts.get("created")
+    created, status = facts.get("created"), folder.status().status
     return folder, RunFacts(
         run_id=folder.run_id,
         plan=folder.plan(),
-        status=folder.status().status,
+        status=status,
         created=float(created) if isinstance(created, (int, float)) else 0.0,
         predicted_memory=planned_memory(facts),
+        compared=_compared(folder, status),
         device=_device_name(facts.get("device")),
         ordered=folder.ordered(),
     )

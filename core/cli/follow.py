@@ -94,7 +94,14 @@ def run_document(
 
 
 def _memory_document(memory: Compared) -> dict[str, Any]:
-    return {**to_json(memory), "text": memory.text, "note": memory.note}
+    return {
+        **to_json(memory),
+        "predicted_process": memory.predicted_process,
+        "measured_process": memory.measured_process,
+        "inside": memory.is_inside,
+        "text": memory.text,
+        "note": memory.note,
+    }
 
 
 def failure_of(

@@ -55,6 +55,10 @@ class Outcome:
     parameters: int = 0
     promised: int = 0
     """As `predicted`, corrected by what was known before the run; 0: not said."""
+    promised_reserved: int | None = None
+    promised_process: int | None = None
+    promised_low: int | None = None
+    promised_high: int | None = None
     predicted_reserved: int | None = None
     measured_reserved: int | None = None
     predicted_process: int | None = None

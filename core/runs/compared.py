@@ -14,6 +14,15 @@ _CLOSE = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedPart:
+    """A part of the process, predicted and measured. Bytes."""
+
+    name: str
+    predicted: int
+    measured: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """What a run was said to take and what it took, of the same batches. Bytes.
 
@@ -30,9 +39,13 @@ class Compared:
     rows: int
     width_tokens: int
     trained_tokens: int
-    predicted_process: int | None
-    measured_process: int | None
-    """As the card's driver counts; on a CPU the same as `measured`."""
+    parts: tuple[ComparedPart, ...]
+    """What it is made of: one part on a CPU, up to three on a GPU."""
+    low: int | None
+    high: int | None
+    """Bounds of the whole process, as they were said."""
+    is_whole: bool
+    """Whether all parts of the process were measured."""
     is_complete: bool
     """False: memory ran out, so more would have been needed."""
 
@@ -46,6 +59,23 @@ class Compared:
             f"{predicted} predicted, {measured} measured"
             f" ({percent_text(self.difference)})"
         )
+
+    @property
+    def predicted_process(self) -> int:
+        """Everything the process was to hold on the device."""
+        return sum(part.predicted for part in self.parts)
+
+    @property
+    def measured_process(self) -> int:
+        """Everything it held there, as far as that was measured."""
+        return sum(part.measured for part in self.parts)
+
+    @property
+    def is_inside(self) -> bool | None:
+        """Whether the process stayed within what was said; None: not to be told."""
+        if self.low is None or self.high is None or not self.is_whole:
+            return None
+        return self.low <= self.measured_process <= self.high
 
     @property
     def note(self) -> str:
@@ -95,7 +125,8 @@ def compared(outcome: Outcome, planned: int | None = None) -> Compared:
         planned: The bytes said before it began, in the same count.
     """
     predicted = outcome.promised or outcome.predicted
-    on_cpu = outcome.device_kind == "cpu"
+    parts = _parts(outcome, predicted)
+    all_of_them = 1 if outcome.device_kind == "cpu" else 3
     return Compared(
         predicted=predicted,
         measured=outcome.measured,
@@ -104,7 +135,32 @@ def compared(outcome: Outcome, planned: int | None = None) -> Compared:
         rows=outcome.rows,
         width_tokens=outcome.width_tokens,
         trained_tokens=outcome.trained_tokens,
-        predicted_process=outcome.predicted_process,
-        measured_process=outcome.measured if on_cpu else outcome.measured_process,
+        parts=parts,
+        low=outcome.low if outcome.promised_low is None else outcome.promised_low,
+        high=outcome.high if outcome.promised_high is None else outcome.promised_high,
+        is_whole=len(parts) == all_of_them and outcome.complete,
         is_complete=outcome.complete,
+    )
+
+
+def _parts(outcome: Outcome, predicted: int) -> tuple[ComparedPart, ...]:
+    """Return the parts that were both predicted and measured, from the inside out."""
+    if outcome.device_kind == "cpu":
+        return (_part("Process", predicted, outcome.measured),)
+    found = [_part("Tensors", predicted, outcome.measured)]
+    told, held = outcome.promised_reserved, outcome.measured_reserved
+    if told is not None and held is not None:
+        reserve = _part(
+            "Allocator's reserve", told - predicted, held - outcome.measured
+        )
+        found.append(reserve)
+        whole, counted = outcome.promised_process, outcome.measured_process
+        if whole is not None and counted is not None:
+            found.append(_part("Driver's context", whole - told, counted - held))
+    return tuple(found)
+
+
+def _part(name: str, predicted: int, measured: int) -> ComparedPart:
+    return ComparedPart(
+        name=name, predicted=max(0, predicted), measured=max(0, measured)
     )
