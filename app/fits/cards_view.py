@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.fits.state import FitsState
-from app.setup.time_view import span
+from app.setup.time_view import rough, span
 from app.setup.words import METHOD_NAMES, verdict_words
 from core.estimate.which_card import CardFit, smallest
 from core.hardware.cards import CardKind
-from core.units import GIB, bytes_text, duration_text
+from core.units import GIB, bytes_text
 
 if TYPE_CHECKING:
     from app.theme.tokens import Tone
@@ -53,9 +53,11 @@ def present_cards(state: FitsState) -> CardsView | None:
         return None
     length = state.plan.train.seq_len
     return CardsView(
-        columns=("Card", "Needs", f"{_ROWS:,} rows of {length:,}"),
+        columns=("Card", "Needs", "Time"),
         rows=tuple(_row(one, state) for one in state.cards),
-        summary=_summary(state),
+        summary=(
+            f"{_summary(state)} Times are for {_ROWS:,} rows of {length:,} tokens."
+        ),
     )
 
 
@@ -71,9 +73,7 @@ def _row(one: CardFit, state: FitsState) -> CardRow:
         need=bytes_text(one.estimate.process),
         tone=tone,
         need_tip=f"{words}. {one.estimate.reason}",
-        time=duration_text(rate.seconds(tokens)[1])
-        if rate and one.estimate.fits
-        else "",
+        time=rough(rate.seconds(tokens)[1]) if rate and one.estimate.fits else "",
         time_tip=(
             f"{span(rate, tokens)}, at {rate.tokens_per_s:,.0f} tokens/s. {rate.reason}"
             if rate
@@ -88,14 +88,14 @@ def _summary(state: FitsState) -> str:
     desk = smallest(state.cards)
     if desk is not None:
         return (
-            f"For {method} with these settings a {desk.card.name} is the smallest card"
-            f" for a desk that fits: {bytes_text(desk.estimate.process)} of"
+            f"For {method} with these settings a {desk.card.name} is the smallest"
+            f" consumer card that fits: {bytes_text(desk.estimate.process)} of"
             f" {desk.card.memory / GIB:.0f} GiB."
         )
     larger = smallest(state.cards, ("workstation", "data-centre"))
     if larger is not None:
         return (
-            f"No card made for play fits {method} with these settings; the smallest that"
+            f"No consumer card fits {method} with these settings; the smallest that"
             f" does is a {larger.card.name} with {larger.card.memory / GIB:.0f} GiB."
         )
     return f"No single card fits {method} with these settings."

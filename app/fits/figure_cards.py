@@ -21,12 +21,20 @@ class FiguresCard(Card):
         super().__init__("Part by part", parent=parent)
         self._shown: FiguresView | None = None
         self.parts = FigureTable(
-            ("Part", "Size", "Share", "How it comes about"), name="Memory part by part"
+            ("Part", "Size", "Share", "How it comes about"),
+            name="Memory part by part",
+            folds_at=520,
         )
         self.uses = FigureTable(
             ("Use", "Device", "Memory", "Disk", ""), name="What else takes how much"
         )
-        self.add(Text("Hover over a line for its numbers.", "muted", wrap=True))
+        self.add(
+            Text(
+                "Each line tells its formula and numbers under the mouse.",
+                "muted",
+                wrap=True,
+            )
+        )
         self.add(self.parts)
         self.add(divider())
         self.add(Text("And afterwards", "heading"))
@@ -93,7 +101,7 @@ class CardsCard(Card):
 def _grid_row(row: CardRow) -> GridRow:
     return GridRow(
         key=row.name,
-        name=row.name,
+        name=row.name.removeprefix("GeForce "),
         detail=row.detail,
         cells=(
             GridCell(text=row.need, tone=row.tone, tip=row.need_tip),

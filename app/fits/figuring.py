@@ -64,14 +64,17 @@ class Figuring(QObject):
         self._longest: dict[str, int] = {}
         self._near = Slices(self)
         self._near.advanced.connect(self.advanced)
+        self._near.failed.connect(self._on_failed)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
         self._pause.timeout.connect(self._price_all)
         self._pricing = Slices(self)
         self._pricing.finished.connect(self.priced)
+        self._pricing.failed.connect(self._on_failed)
         self._measuring = Slices(self)
         self._measuring.finished.connect(self._on_measured)
+        self._measuring.failed.connect(self._on_failed)
 
     def forget_shapes(self) -> None:
         """Read configs again: the models on this disk are others."""
@@ -209,6 +212,11 @@ class Figuring(QObject):
         usable = [model for model in self._asked.listed or () if not model.problem]
         yield from price_models(usable, self._shape, offer, self._ports.estimate, found)
         self.told.emit({"prices": found, "longest": {}})
+
+    @Slot(object)
+    def _on_failed(self, err: TunesmithError) -> None:
+        """Tell of a bug of ours in words: an estimate never takes the window along."""
+        self.told.emit({"failure": Failure.of(err)})
 
     @Slot()
     def _on_measured(self) -> None:

@@ -16,6 +16,7 @@ from app.fits.reckoning import better_method
 from app.fits.state import FitsState, Shown, into_draft
 from app.qtwork.background import Background
 from app.qtwork.navigator import Navigator
+from app.setup.asked_card import asked_card
 from app.setup.exact_work import ExactWork
 from app.setup.state import Failure
 from app.setup.words import TRAINABLE
@@ -28,7 +29,6 @@ from core.models.shape import ModelShape
 from core.models.starter import STARTER_ID
 from core.plan.fields import with_value
 from core.plan.plan import MethodKind, ModelChoice, Plan
-from core.units import parse_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,11 +341,5 @@ class FitsViewModel(QObject):
 
 
 def _card_asker(ports: FitsPorts, wanted: str) -> Callable[[], DeviceBudget]:
-    try:
-        memory = parse_bytes(wanted)
-    except ValueError:
-        return lambda: ports.device_budget(None, wanted)
-    # "12" alone means 12 GiB: nobody asks about a card of twelve bytes.
-    if memory < 1024:
-        memory = parse_bytes(f"{memory}GiB")
-    return lambda: ports.device_budget(memory, None)
+    memory, name = asked_card(wanted)
+    return lambda: ports.device_budget(memory, name)

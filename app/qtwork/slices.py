@@ -11,6 +11,8 @@ from typing import Final
 
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
+from app.qtwork.background import as_error
+
 SLICE_MS: Final = 5  # well under a frame of 16 ms, so that painting goes on between
 _DONE: Final = object()
 
@@ -21,10 +23,12 @@ class Slices(QObject):
     Signals:
         advanced (): a slice is over; more is known than before.
         finished (): every iterator is at its end.
+        failed (TunesmithError): an iterator ended by an error; the next goes on.
     """
 
     advanced = Signal()
     finished = Signal()
+    failed = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -52,10 +56,19 @@ class Slices(QObject):
         since = QElapsedTimer()
         since.start()
         while self._jobs and since.elapsed() < SLICE_MS:
-            if next(self._jobs[0], _DONE) is _DONE and self._jobs:
+            job = self._jobs[0]
+            # What it told may have begun others in its place.
+            if self._is_over(job) and self._jobs and self._jobs[0] is job:
                 self._jobs.pop(0)
         if not self._jobs:
             self._timer.stop()
         self.advanced.emit()
         if not self._jobs:
             self.finished.emit()
+
+    def _is_over(self, job: Iterator[None]) -> bool:
+        try:
+            return next(job, _DONE) is _DONE
+        except Exception as err:  # noqa: BLE001 - as at a thread's edge: tell, go on
+            self.failed.emit(as_error(err))
+            return True

@@ -9,6 +9,7 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.qtwork.background import Background
+from app.setup.asked_card import asked_card
 from app.setup.exact_work import ExactWork
 from app.setup.ports import Ports
 from app.setup.state import ExactState, Failure, FitState
@@ -21,11 +22,17 @@ from core.estimate.which_card import CardFit
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
-from core.plan.fields import with_value
+from core.plan.fields import BY_KEY, value_of, with_value
 from core.plan.plan import MethodKind, Plan
-from core.units import parse_bytes
 
 _ALL: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
+_PRICED: Final = frozenset({
+    "method.rank",
+    "method.dropout",
+    "train.batch_size",
+    "train.gradient_accumulation",
+    "train.seq_len",
+})  # fmt: skip
 _EXPLAIN_MS: Final = 150  # formulas are for who rests on a figure, not for a drag
 
 
@@ -46,6 +53,19 @@ class Asked:
     facts: ModelFacts | None = None
     row_tokens: float | None = None
     """Mean tokens of the data's rows."""
+
+
+def out_of_reach(plan: Plan) -> Failure | None:
+    """Return why `plan` cannot be priced: a batch of nothing, a rank below one."""
+    for problem in out_of_limits(plan):
+        if problem.field in _PRICED:
+            label = BY_KEY[problem.field].explanation.label
+            value = value_of(plan, problem.field)
+            return Failure(
+                message=f"{label} is {value:,}, so the memory cannot be told.",
+                hint=problem.message,
+            )
+    return None
 
 
 class FitWork(QObject):
@@ -110,6 +130,10 @@ class FitWork(QObject):
         self.exact.follow(asked.facts, asked.plan, budget if shape else None)
         if budget is None or shape is None:
             self._set_nothing(failure=self.state.failure)
+            return
+        wrong = out_of_reach(asked.plan)
+        if wrong is not None:
+            self._set_nothing(failure=wrong)
             return
         try:
             found = self._priced(asked.plan, shape, budget)
@@ -283,12 +307,6 @@ class FitWork(QObject):
             self.changed.emit()
 
 
-def _card_asker(ports: Ports, wanted: str) -> Callable[[], MemoryEstimate | object]:
-    try:
-        memory = parse_bytes(wanted)
-    except ValueError:
-        return lambda: ports.device_budget(None, wanted)
-    # "12" alone means 12 GiB: nobody asks about a card of twelve bytes.
-    if memory < 1024:
-        memory = parse_bytes(f"{memory}GiB")
-    return lambda: ports.device_budget(memory, None)
+def _card_asker(ports: Ports, wanted: str) -> Callable[[], DeviceBudget]:
+    memory, name = asked_card(wanted)
+    return lambda: ports.device_budget(memory, name)

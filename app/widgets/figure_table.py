@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from app import theme
@@ -38,17 +38,24 @@ class Figure:
 
 
 class FigureTable(QWidget):
-    """Rows of `Figure`s under a line of headings; the last column takes what is left."""
+    """Rows of `Figure`s under a line of headings; the last column takes what is left.
+
+    Narrower than `folds_at` pixels it does without the last column, which a tooltip
+    should hold too.
+    """
 
     def __init__(
         self,
         columns: Sequence[str],
         *,
         name: str,
+        folds_at: int = 0,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
+        self._folds_at = folds_at
+        self._is_folded = False
         self._columns = len(columns)
         self._rows: tuple[tuple[Figure, ...], ...] = ()
         self._cells: list[list[QWidget]] = []
@@ -82,6 +89,20 @@ class FigureTable(QWidget):
                 for at, cell in enumerate(made):
                     self._place(cell, row, line, at)
         self._align_heads()
+        self._fold()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Do without the last column where it would be a thin one."""
+        super().resizeEvent(event)
+        is_folded = self.width() < theme.px(self._folds_at)
+        if is_folded != self._is_folded:
+            self._is_folded = is_folded
+            self._fold()
+
+    def _fold(self) -> None:
+        if self._folds_at:
+            for row in ([self._heads[-1]], *(row[-1:] for row in self._cells)):
+                row[0].setVisible(not self._is_folded)
 
     def _renew(
         self, line: int, old: tuple[Figure, ...], new: tuple[Figure, ...]

@@ -42,8 +42,8 @@ _SHAPES: Final[dict[Tone, Shape]] = {
     "bad": "cross",
 }
 _SHOWN_ROWS: Final = 10
-_NAME_WIDTH: Final = 0.4
-"""Share of the width the models' names take."""
+_NAME_PARTS: Final = 2.1
+"""How many times as wide as the others the first column is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,12 +188,18 @@ def _paint_name(painter: QPainter, box: QRectF, row: GridRow) -> None:
     painter.setPen(theme.colour(tokens.text))
     metrics = QFontMetricsF(painter.font())
     beside = room.width() - detail - 10
-    name = metrics.elidedText(row.name, Qt.TextElideMode.ElideRight, beside)
+    has_detail = metrics.horizontalAdvance(row.name) <= beside
+    name = metrics.elidedText(
+        row.name,
+        Qt.TextElideMode.ElideRight,
+        beside if has_detail else room.width(),
+    )
     middle = Qt.AlignmentFlag.AlignVCenter
     painter.drawText(room, int(middle), name)
-    painter.setFont(detail_font)
-    painter.setPen(theme.colour(tokens.muted))
-    painter.drawText(room, int(middle | Qt.AlignmentFlag.AlignRight), row.detail)
+    if has_detail:
+        painter.setFont(detail_font)
+        painter.setPen(theme.colour(tokens.muted))
+        painter.drawText(room, int(middle | Qt.AlignmentFlag.AlignRight), row.detail)
 
 
 def _paint_cell(painter: QPainter, box: QRectF, cell: GridCell) -> None:
@@ -291,7 +297,7 @@ class FitGrid(QTableView):
         if columns < 2:
             return
         room = self.viewport().width()
-        first = round(room * _NAME_WIDTH)
+        first = round(room * _NAME_PARTS / (_NAME_PARTS + columns - 1))
         self.setColumnWidth(0, first)
         for at in range(1, columns):
             self.setColumnWidth(at, (room - first) // (columns - 1))
