@@ -547,7 +547,7 @@ def test_too_little_memory_is_said_and_not_forbidden(desk: Desk) -> None:
 def test_a_base_nobody_can_size_up_has_no_answer(qtbot: QtBot, tmp_path: Path) -> None:
     """No guess, and no error in the window either: loading will say why."""
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    facts = ModelFacts(id="odd", name="odd", source="folder", path=tmp_path)
+    facts = ModelFacts(id="odd", name="odd", source="local", path=tmp_path)
     fitting = Fitting(Places(home=tmp_path / "home").make())
 
     with qtbot.waitSignal(fitting.answered):
