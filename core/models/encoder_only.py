@@ -50,6 +50,8 @@ def distilbert(n: Numbers) -> ModelShape:
         mlp=_mlp(hidden, width, ("lin1", "lin2"), n.text("activation")),
         norm="layer",
         norms=(hidden,) * 4,
+        residual_dropout=drops,
+        mlp_dropout_only=True,
         sum_norms=True,
         encoder=True,
     )
@@ -100,9 +102,12 @@ def modernbert(n: Numbers) -> ModelShape:
         ),
         norm="layer",
         norms=norm,
+        pre_norms=False,
         encoder=True,
     )
-    others = replace(block, count=n.whole("num_hidden_layers") - 1, norms=norm * 2)
+    others = replace(
+        block, count=n.whole("num_hidden_layers") - 1, norms=norm * 2, pre_norms=True
+    )
     shape = _classifier(n, block, (), embedding_dropout=False)
     dense = Linear(
         name="dense", inputs=hidden, outputs=hidden, bias=n.switch("classifier_bias")

@@ -127,6 +127,8 @@ class Block:
     """Norms before attention and MLP."""
     residual_dropout: bool = False
     """The base model's own dropout before each sum (GPT-2)."""
+    mlp_dropout_only: bool = False
+    """`residual_dropout` stands behind the MLP alone (DistilBERT)."""
     parallel: bool = False
     """Attention and MLP read the same norm and are summed together (Phi, Falcon)."""
     sum_norms: bool = False
