@@ -9,6 +9,7 @@ from typing import Final
 
 from core.estimate.answer import Loop, MemoryEstimate
 from core.estimate.loop import Habits, chunk_tokens, habits
+from core.estimate.outside import workspace_bytes
 from core.estimate.static import Static, adapter_tensors, is_target, static
 from core.estimate.step import step_peak
 from core.estimate.tape import ACTIVATION, WORKSPACE, Kind, Tape
@@ -307,16 +308,19 @@ def _workspace(asked: _Asked) -> Formula:
         if asked.stepping
         else "Weights unpacked or narrowed for a product"
     )
+    terms = [Term(text=f"{bytes_text(held)} in the step", size=held)]
+    rest = _OTHERWISE
     if asked.how.on_gpu:
         words = f"{doing}, room lost between blocks, and cuBLAS workspaces"
-        lost_text, rest = f"{bytes_text(lost)} between blocks", "of cuBLAS"
+        terms += [Term(text=f"{bytes_text(lost)} between blocks", size=lost)]
+        if found.learned is None:
+            rest = "of cuBLAS"
+        else:
+            libraries = 2 * workspace_bytes(asked.budget)
+            terms += [Term(text=f"{bytes_text(libraries)} of cuBLAS", size=libraries)]
     else:
         words = f"{doing}, the mapped model file, threads, and what the C library keeps"
-        lost_text, rest = f"{bytes_text(lost)} around the tensors", _OTHERWISE
-    terms = [
-        Term(text=f"{bytes_text(held)} in the step", size=held),
-        Term(text=lost_text, size=lost),
-    ]
+        terms += [Term(text=f"{bytes_text(lost)} around the tensors", size=lost)]
     return Formula(
         words=words, numbers=summed(terms, found.components.workspace, rest=rest)
     )
