@@ -24,6 +24,7 @@ from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
 from core.plan.fields import BY_KEY, value_of, with_value
 from core.plan.plan import MethodKind, Plan
+from core.plan.problems import out_of_limits
 
 _ALL: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
 _PRICED: Final = frozenset({
@@ -87,6 +88,7 @@ class FitWork(QObject):
         self.state = FitState()
         self._ports = ports
         self._asked = Asked(plan=Plan())
+        self._machine_failure: Failure | None = None
         self._outcomes: tuple[Outcome, ...] = ()
         self.exact = ExactWork(ports.config_of, self)
         self.exact.changed.connect(self._on_exact_changed)
@@ -126,20 +128,18 @@ class FitWork(QObject):
         """Price the draft by every method on show."""
         is_other = asked != self._asked
         self._asked = asked
-        budget, shape = self.state.judged, asked.shape
-        self.exact.follow(asked.facts, asked.plan, budget if shape else None)
-        if budget is None or shape is None:
-            self._set_nothing(failure=self.state.failure)
-            return
-        wrong = out_of_reach(asked.plan)
-        if wrong is not None:
-            self._set_nothing(failure=wrong)
+        budget, shape, wrong = self.state.judged, asked.shape, out_of_reach(asked.plan)
+        can_price = shape is not None and wrong is None
+        self.exact.follow(asked.facts, asked.plan, budget if can_price else None)
+        if budget is None or shape is None or wrong is not None:
+            self._set_nothing(failure=wrong or self._machine_failure)
             return
         try:
             found = self._priced(asked.plan, shape, budget)
         except TunesmithError as err:
             self._set_nothing(failure=Failure.of(err))
             return
+        self._machine_failure = None
         cards = None if is_other else self.state.cards
         self._set(**found, cards=cards, formulas={}, failure=None)
         self._explaining.start()
@@ -246,13 +246,13 @@ class FitWork(QObject):
     def offer(self) -> None:
         """Work out what would make the draft fit."""
         plan, shape, budget = self._asked.plan, self._asked.shape, self.state.judged
-        if budget is not None and shape is not None:
+        if budget is not None and shape is not None and self.state.estimates:
             self._offering.ask(lambda: self._ports.fit_plan(plan, shape, budget))
 
     def ask_which_card(self) -> None:
         """Ask every card known what the draft would need there."""
         plan, shape, known = self._asked.plan, self._asked.shape, self._outcomes
-        if shape is not None:
+        if shape is not None and self.state.estimates:
             self._carding.ask(lambda: self._ports.which_cards(plan, shape, known))
 
     def drop_cards(self) -> None:
@@ -298,7 +298,8 @@ class FitWork(QObject):
 
     @Slot(object)
     def _on_failed(self, err: TunesmithError) -> None:
-        self._set(failure=Failure.of(err))
+        self._machine_failure = Failure.of(err)
+        self._set(failure=self._machine_failure)
 
     def _set(self, **changes: Any) -> None:
         state = replace(self.state, **changes)

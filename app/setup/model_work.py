@@ -21,6 +21,7 @@ from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
 from core.plan.fields import with_value
 from core.plan.plan import MethodKind, Plan
+from core.plan.problems import out_of_limits
 
 _SLICE_MS: Final = 6  # well under a frame, so that painting goes on between
 Prices = Mapping[MethodKind, MemoryEstimate]
@@ -133,7 +134,7 @@ class ModelWork(QObject):
         would hold up every paint of this one for the interpreter's lock.
         """
         listed = (*(self.state.listed or ()), *self.state.found)
-        if budget is None or not listed:
+        if budget is None or not listed or out_of_limits(plan):
             return
         ids = tuple(model.id for model in listed)
         asked = (plan.method, plan.train, budget, ids)

@@ -41,6 +41,11 @@ def problems(plan: Plan, *, context_length: int | None = None) -> tuple[Problem,
     return tuple(found)
 
 
+def out_of_limits(plan: Plan) -> tuple[Problem, ...]:
+    """Return the settings whose values no training could have; costs microseconds."""
+    return tuple(_limits(plan))
+
+
 def _error(field: str, message: str) -> Problem:
     return Problem(level="error", field=field, message=message)
 
