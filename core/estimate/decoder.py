@@ -225,15 +225,11 @@ class Decoder(Layers):
             copied = attention.kv_heads > 1 or self.batch > 1
             key = self._expanded(key, query.elements, copied=copied)
             value = self._expanded(value, query.elements, copied=copied)
-        elif attention.fused:
-            # views of one projection are copied before a batched product
-            value = self._clone(value)
-            if not attention.rotary:
-                query, key = self._clone(query), self._clone(key)
-        else:
-            key, value = self._by_head(key), self._by_head(value)
+        elif not self.habits.keeps_cache:  # which lays them out by head
+            key, value = (self._by_head(x, attention.kv_heads) for x in (key, value))
         scores = self.rows * self.length * attention.heads
-        weights = self._batched(self._by_head(query), key, scores)
+        query = self._by_head(query, attention.heads)
+        weights = self._batched(query, key, scores)
         weights = self.pointwise(weights, saves_input=False)
         if attention.softcap:  # / cap, tanh, * cap
             weights = self.pointwise(weights, saves_input=False)
@@ -245,9 +241,9 @@ class Decoder(Layers):
         out = self._batched(weights, value, query.elements)
         return self._clone(out)  # transpose(1, 2).contiguous()
 
-    def _by_head(self, x: Value) -> Value:
+    def _by_head(self, x: Value, heads: int) -> Value:
         """Several sequences are laid out by head before a batched product."""
-        return self._clone(x) if self.batch > 1 else x
+        return self._clone(x) if self.batch > 1 and heads > 1 else x
 
     def _batched(self, a: Value, b: Value, elements: int) -> Value:
         """A batched matrix product; each factor is saved for the other's gradient."""
