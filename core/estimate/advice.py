@@ -228,34 +228,48 @@ def recommend(
     only where that does not fit is the base worth quantising.
     """
     asked = _Asked(shape=shape, budget=budget, loop="tunesmith", outcomes=outcomes)
-    lora = asked.price(with_value(plan, "method.kind", "lora"))
-    qlora = asked.price(with_value(plan, "method.kind", "qlora"))
-    free, need = bytes_text(budget.free), bytes_text(lora.process)
-    if lora.verdict == "fits":
+    lora, qlora = (with_value(plan, "method.kind", kind) for kind in ("lora", "qlora"))
+    exact, packed = asked.price(lora), asked.price(qlora)
+    free, need = bytes_text(budget.free), bytes_text(exact.process)
+    if exact.verdict == "fits":
         return "lora", (
             f"LoRA needs {need} of {free}: with that room the base stays exact, and"
             " training is faster than in 4 bits."
         )
-    lean = with_value(plan, "method.kind", "lora")
-    lean = with_value(lean, "train.gradient_checkpointing", value=True)
+    lean = with_value(lora, "train.gradient_checkpointing", value=True)
     leaner = asked.price(lean)
     if leaner.verdict == "fits":
         return "lora", (
             f"With gradient checkpointing LoRA needs {bytes_text(leaner.process)} of"
             f" {free}, so the base can stay exact; without it {need}."
         )
-    if qlora.fits:
-        how = "only just fits" if lora.fits else "does not fit"
+    if packed.fits:
+        how = "only just fits" if exact.fits else "does not fit"
         return "qlora", (
             f"LoRA needs {need} and {how} into {free}; QLoRA holds the base in 4 bits"
-            f" and needs {bytes_text(qlora.process)}."
+            f" and needs {bytes_text(packed.process)}."
         )
-    slim = _slimmest(with_value(plan, "method.kind", "lora"))
-    kind: MethodKind = "lora" if asked.fits(slim) else "qlora"
-    least = bytes_text(min(lora.process, qlora.process))
-    return kind, (
-        f"Neither fits into {free} with these settings; the smaller needs {least}."
-        " “Make it fit” shows what to change."
+    return _slimmer(lora, qlora, asked)
+
+
+def _slimmer(lora: Plan, qlora: Plan, asked: _Asked) -> tuple[MethodKind, str]:
+    """Return the method where neither fits as it is, with what costs time alone."""
+    exact, packed = asked.price(_slimmest(lora)), asked.price(_slimmest(qlora))
+    free = bytes_text(asked.budget.free)
+    how = "one row at a time with gradient checkpointing"
+    if exact.fits:
+        return "lora", (
+            f"LoRA fits into {free} only {how}: {bytes_text(exact.process)}."
+            " “Make it fit” sets that."
+        )
+    if packed.fits:
+        return "qlora", (
+            f"QLoRA fits into {free} {how}: {bytes_text(packed.process)}; LoRA needs"
+            f" {bytes_text(exact.process)} even so. “Make it fit” sets that."
+        )
+    return "qlora", (
+        f"Neither fits into {free}: {how}, QLoRA still needs up to"
+        f" {bytes_text(packed.high)}. Shorter rows or a smaller model would."
     )
 
 

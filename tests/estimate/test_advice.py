@@ -101,3 +101,26 @@ def test_lora_where_there_is_room_else_qlora(gib: int, kind: str) -> None:
 
     assert kind == found
     assert "GiB" in why
+
+
+@pytest.mark.parametrize(
+    ("model", "gib", "kind", "words"),
+    [
+        ("meta-llama/Llama-3.1-8B", 12, "qlora", "even so"),
+        ("meta-llama/Llama-3.1-8B", 40, "lora", "the base stays exact"),
+        ("Qwen/Qwen2.5-32B-Instruct", 12, "qlora", "Neither fits"),
+    ],
+)
+def test_the_sentence_is_about_what_would_really_be_done(
+    model: str, gib: int, kind: str, words: str
+) -> None:
+    """It weighs what costs time alone before it says that nothing fits."""
+    card = device_budget(gpu_memory=gib * GIB)
+
+    found, why = recommend(Plan(), shape(model), card)
+
+    assert kind == found
+    assert words in why
+    assert f"{gib}.0 GiB" in why
+    made = fit_plan(with_value(Plan(), "method.kind", found), shape(model), card)
+    assert made.estimate.fits == ("Neither" not in why)
