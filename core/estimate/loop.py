@@ -91,9 +91,8 @@ def habits(plan: Plan, budget: DeviceBudget, loop: Loop) -> Habits:
         autocast=ours and item == 2,
         cast_input=not (ours and item == 2),
         fused_loss=ours,
-        # peft asks the embeddings' output for a gradient where the base checkpoints
-        # and is not quantised
-        input_gradient=not ours and plan.train.gradient_checkpointing and not four_bit,
+        # transformers asks the embeddings' output for a gradient when it checkpoints
+        input_gradient=plan.train.gradient_checkpointing,
         keeps_cache=not (ours or plan.train.gradient_checkpointing),
         hold_outputs=not ours,
         kernel=_kernel(plan, budget, dtype),

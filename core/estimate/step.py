@@ -226,9 +226,9 @@ class _Step:
         if self.shape.softcap:
             tape.brush(words * 4, LOGITS)  # the cap's slope
         narrow = tape.hold(words * item, LOGITS) if item != 4 else None
-        del wide
+        if narrow is not None:
+            del wide
         tape.brush(tokens * self.shape.hidden * item, LOGITS)
-        del narrow
 
     # -- backward ------------------------------------------------------------
 
