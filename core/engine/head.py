@@ -119,10 +119,11 @@ class LossHead:
         """Return the summed cross-entropy in nats; differentiable in `hidden_NH`."""
         if hidden_NH.shape[0] == 0:
             return hidden_NH.float().sum()
+        if not torch.is_grad_enabled():
+            return self._measured(hidden_NH, targets_N)
         head = self._head
         if (
             type(head) is nn.Linear
-            and torch.is_grad_enabled()
             and hidden_NH.requires_grad
             and not head.weight.requires_grad
         ):
@@ -138,6 +139,22 @@ class LossHead:
             assert isinstance(found, Tensor)
             return found
         return self._recomputed(hidden_NH, targets_N)
+
+    def _measured(self, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
+        """The loss alone, in no more memory than a training step's.
+
+        functional.cross_entropy would hold the logits of a chunk once more.
+        """
+        total = torch.zeros((), dtype=torch.float32, device=hidden_NH.device)
+        step = chunk_tokens(int(cast("Any", self._head).weight.shape[0]))
+        for start in range(0, hidden_NH.shape[0], step):
+            part = slice(start, start + step)
+            raw_CV = self._head(hidden_NH[part]).float()
+            total += _loss_and_error(
+                raw_CV, targets_N[part], self._soft_cap, self._scale
+            )[0]
+            del raw_CV
+        return total
 
     def _recomputed(self, hidden_NH: Tensor, targets_N: Tensor) -> Tensor:
         total = torch.zeros((), dtype=torch.float32, device=hidden_NH.device)

@@ -52,6 +52,27 @@ def test_loss_and_gradient_equal_full_logits(
     torch.testing.assert_close(found_gradient, expected_gradient, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("soft_cap", "scale"), [(0.0, 1.0), (5.0, 1.0), (3.0, 2.0)])
+def test_the_held_out_loss_equals_full_logits(
+    monkeypatch: pytest.MonkeyPatch, soft_cap: float, scale: float
+) -> None:
+    """Without gradients the same number comes out, and the hidden states stay."""
+    monkeypatch.setattr(head, "chunk_tokens", lambda vocabulary: 7)
+    torch.manual_seed(5)
+    layer = nn.Linear(16, 50, bias=False).requires_grad_(False)
+    hidden_NH, targets_N = torch.randn(40, 16), torch.randint(0, 50, (40,))
+    before_NH = hidden_NH.clone()
+    expected = plain_loss(layer, hidden_NH, targets_N, soft_cap, scale)
+
+    with torch.inference_mode():
+        found = LossHead(layer, soft_cap=soft_cap, scale=scale).loss_sum(
+            hidden_NH, targets_N
+        )
+
+    torch.testing.assert_close(found.clone(), expected, rtol=1e-6, atol=1e-5)
+    torch.testing.assert_close(hidden_NH, before_NH)
+
+
 def test_a_trained_head_gets_its_gradient() -> None:
     """Where the output layer itself learns, its weights receive the plain gradient."""
     torch.manual_seed(0)
