@@ -2,8 +2,8 @@
 
 A timer that should fire every 5 ms notes the longest time between two of its calls,
 which is how long a click would have waited. Measured while a run's folder receives
-20,000 events a second and the run's page is open, and, with ``--demo``, during a real
-first training as started from Home.
+20,000 events a second and the run's page is open, while a slider of What fits? moves,
+and, with ``--demo``, during a real first training as started from Home.
 """
 
 from __future__ import annotations
@@ -154,6 +154,35 @@ def demo(session: Session, *, most_s: float) -> dict[str, Any]:
     return {**watch.stop(), "status": status, "seconds": time.monotonic() - begun}
 
 
+def sliders(session: Session, *, seconds: float) -> dict[str, Any]:
+    """Return the stalls while a slider of What fits? moves sixty times a second.
+
+    A model of 8B on a card of 24 GiB; all that follows from a move (bars, map, tables)
+    is computed and painted in between.
+    """
+    session.window.open_page("fits")
+    page: Any = session.window.page("fits")
+    page.model.ask_device("RTX 4090")
+    page.model.choose_model("Qwen/Qwen3-8B")
+    wait_ms(4000)
+    moves, watch = [0], StallWatch()
+    keys = (("method.rank", 8), ("train.batch_size", 1), ("train.seq_len", 512))
+
+    def move() -> None:
+        moves[0] += 1
+        key, least = keys[moves[0] // 60 % len(keys)]
+        page.model.set_value(key, least * 2 ** (moves[0] % 5))
+
+    timer = QTimer()
+    timer.setTimerType(Qt.TimerType.PreciseTimer)
+    timer.timeout.connect(move)
+    watch.start()
+    timer.start(16)
+    wait_ms(int(seconds * 1000))
+    timer.stop()
+    return {**watch.stop(), "moves": moves[0]}
+
+
 def main() -> None:
     """Measure and print as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -178,6 +207,7 @@ def main() -> None:
         found: dict[str, Any] = {"start": watch.stop()}
         if arguments.demo:
             found["demo"] = demo(session, most_s=400.0)
+        found["sliders"] = sliders(session, seconds=arguments.seconds)
         found["flood"] = flood(session, rate=arguments.rate, seconds=arguments.seconds)
         found["load_average"] = (
             os.getloadavg()[0] if hasattr(os, "getloadavg") else None

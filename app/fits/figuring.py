@@ -11,6 +11,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from app.fits.axes import axes
 from app.fits.ports import FitsPorts
 from app.fits.reckoning import (
     Cells,
@@ -89,8 +90,8 @@ class Figuring(QObject):
         else:
             self._near.run(
                 self._bars(asked),
-                self._details(asked),
                 self._map(asked),
+                self._formulas(asked),
                 self._uses(asked),
                 self._cards(asked),
             )
@@ -128,7 +129,8 @@ class Figuring(QObject):
         except TunesmithError as err:
             self.told.emit({"estimates": {}, "failure": Failure.of(err)})
             return
-        self.told.emit({"estimates": found, "failure": None})
+        rate = forecast(asked.plan, asked.shape, asked.budget, asked.outcomes)
+        self.told.emit({"estimates": found, "forecast": rate, "failure": None})
         yield
 
     def _exact(self, asked: Question) -> MemoryEstimate:
@@ -140,16 +142,12 @@ class Figuring(QObject):
             outcomes=asked.outcomes,
         )
 
-    def _details(self, asked: Question) -> Iterator[None]:
+    def _formulas(self, asked: Question) -> Iterator[None]:
         plan, shape, budget = asked.plan, asked.shape, asked.budget
         try:
-            rate = forecast(plan, shape, budget, asked.outcomes)
-            self.told.emit({"forecast": rate})
-            yield
             formulas = explain(plan, shape, budget, self._exact(asked))
         except TunesmithError:  # the bars have said why
-            self.told.emit({"forecast": None, "formulas": {}})
-            return
+            formulas = {}
         self.told.emit({"formulas": formulas})
         yield
 
@@ -159,10 +157,15 @@ class Figuring(QObject):
         if key != self._cells_of:
             self._cells, self._cells_of = {}, key
         cells = self._cells
+        grid = axes(asked.plan, asked.shape)
+        wanted = {(batch, n) for batch in grid.batches for n in grid.lengths}
+        # A whole map of a moment ago is a better picture than one that grows; painting
+        # it anew at each slice would also cost more than the slices.
+        grows = not wanted <= old.keys()
         try:
             for _ in heat(asked, self._ports.estimate, cells):
-                # What was there before is a better picture than holes.
-                self.told.emit({"cells": {**old, **cells}})
+                if grows:
+                    self.told.emit({"cells": {**old, **cells}})
                 yield
         except TunesmithError:
             self.told.emit({"cells": {}})

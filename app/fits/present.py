@@ -61,13 +61,13 @@ class Presenter:
                 "figures",
                 present_figures,
                 state,
-                (state.estimates, state.plan, state.formulas, state.uses),
+                (state.formulas, state.uses),
             ),
             cards=self._part(
                 "cards",
                 present_cards,
                 state,
-                (state.cards, state.plan, state.device_key),
+                (state.cards, state.device_key),
             ),
             grid=self._part(
                 "grid",
