@@ -294,9 +294,7 @@ class FitsViewModel(QObject):
         if state.chosen is not None and state.judged is not None:
             tensors = self._exact.tensors(state.chosen, state.plan, state.judged)
         self._exact.follow(state.chosen, state.plan, state.judged)
-        # Of use beside a dry run's figure alone, and it costs as much as an estimate.
-        formula = self._formula_tensors() if tensors is not None else 0
-        self._set(exact=self._exact.state(formula))
+        self._set(exact=self._exact.state(self._formula_tensors))
         self._figuring.begin(self.state, measured_tensors=tensors)
 
     def _formula_tensors(self) -> int:
@@ -312,9 +310,9 @@ class FitsViewModel(QObject):
     def _on_exact(self) -> None:
         """Hear that a dry run began or ended; its figure counts at once."""
         known = self.state.exact.tensors
-        self._set(exact=self._exact.state(self.state.exact.formula))
+        self._set(exact=self._exact.state(self._formula_tensors))
         if self.state.exact.tensors != known:
-            self._reckon()  # which tells the formula's figure beside it, too
+            self._reckon()
         self._publish()
 
     @Slot(object)
