@@ -71,8 +71,13 @@ class ExactWork(QObject):
         if self._runs.running not in {None, key_of(facts, plan, budget)}:
             self._runs.cancel()
 
-    def state(self, formula: int) -> ExactState:
-        """Return what is known of the draft; `formula` are its tensors' bytes by it."""
+    def state(self, formula: Callable[[], int]) -> ExactState:
+        """Return what is known of the draft.
+
+        Args:
+            formula: Returns its tensors' bytes by the formula; asked where a dry run
+                found them too.
+        """
         if self._draft is None:
             return ExactState()
         key = key_of(*self._draft)
@@ -83,7 +88,7 @@ class ExactWork(QObject):
         is_same_model = last is not None and last.model == key.model
         return ExactState(
             tensors=found,
-            formula=formula,
+            formula=0 if found is None else formula(),
             earlier=self._runs.tensors(last) if last and is_same_model else None,
             is_running=self._runs.running == key,
             can_run=key.method.kind in TRAINABLE,

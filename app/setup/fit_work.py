@@ -88,6 +88,7 @@ class FitWork(QObject):
         self.state = FitState()
         self._ports = ports
         self._asked = Asked(plan=Plan())
+        self._advises = False
         self._machine_failure: Failure | None = None
         self._outcomes: tuple[Outcome, ...] = ()
         self.exact = ExactWork(ports.config_of, self)
@@ -146,6 +147,13 @@ class FitWork(QObject):
         estimate = self.state.estimates.get(asked.plan.method.kind)
         self.exact.judge(estimate, is_known=shape.known)
 
+    def advise(self, *, advises: bool) -> None:
+        """Recommend a method with each answer from now on, or leave that out."""
+        if advises != self._advises:
+            self._advises = advises
+            if advises:
+                self.reckon(self._asked)
+
     def _set_nothing(self, *, failure: Failure | None) -> None:
         self._explaining.stop()
         self._set(
@@ -168,15 +176,15 @@ class FitWork(QObject):
             TunesmithError: The plan cannot be priced for this model.
         """
         kinds = _ALL if self.state.compares_all else TRAINABLE
-        recommended, why = self._ports.recommend(plan, shape, budget)
+        recommended, why = self._recommended(plan, shape, budget)
         return {
             "estimates": {
                 kind: self._price(with_value(plan, "method.kind", kind), shape, budget)
                 for kind in kinds
             },
-            "recommended": recommended if recommended in TRAINABLE else None,
+            "recommended": recommended,
             "recommended_why": why,
-            "exact": self.exact.state(self._ports.tensors(plan, shape, budget)),
+            "exact": self.exact.state(lambda: self._ports.tensors(plan, shape, budget)),
             "forecast": self._ports.forecast(
                 plan,
                 shape,
@@ -185,6 +193,15 @@ class FitWork(QObject):
                 row_tokens=self._asked.row_tokens,
             ),
         }
+
+    def _recommended(
+        self, plan: Plan, shape: ModelShape, budget: DeviceBudget
+    ) -> tuple[MethodKind | None, str]:
+        """Return LoRA or QLoRA and why, where a page shows it: it is half the work."""
+        if not self._advises:
+            return None, ""
+        kind, why = self._ports.recommend(plan, shape, budget, self._outcomes)
+        return (kind if kind in TRAINABLE else None), why
 
     def _price(
         self, plan: Plan, shape: ModelShape, budget: DeviceBudget
@@ -247,7 +264,8 @@ class FitWork(QObject):
         """Work out what would make the draft fit."""
         plan, shape, budget = self._asked.plan, self._asked.shape, self.state.judged
         if budget is not None and shape is not None and self.state.estimates:
-            self._offering.ask(lambda: self._ports.fit_plan(plan, shape, budget))
+            known = self._outcomes
+            self._offering.ask(lambda: self._ports.fit_plan(plan, shape, budget, known))
 
     def ask_which_card(self) -> None:
         """Ask every card known what the draft would need there."""

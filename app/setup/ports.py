@@ -87,8 +87,10 @@ class Ports:
     tensors: Callable[[Plan, ModelShape, DeviceBudget], int]
     """Bytes of all tensors at the peak by the formula: what a dry run measures."""
     config_of: Callable[[ModelFacts], Mapping[str, Any]]
-    recommend: Callable[[Plan, ModelShape, DeviceBudget], tuple[MethodKind, str]]
-    fit_plan: Callable[[Plan, ModelShape, DeviceBudget], Fit]
+    recommend: Callable[
+        [Plan, ModelShape, DeviceBudget, Outcomes], tuple[MethodKind, str]
+    ]
+    fit_plan: Callable[[Plan, ModelShape, DeviceBudget, Outcomes], Fit]
     forecast: Forecaster
     explain: Callable[
         [Plan, ModelShape, DeviceBudget, MemoryEstimate], Mapping[str, Formula]
@@ -125,8 +127,12 @@ def ports(services: Services) -> Ports:
         estimate=estimate,
         tensors=formula_tensors,
         config_of=lambda facts: config_of(facts, places),
-        recommend=recommend,
-        fit_plan=fit_plan,
+        recommend=lambda plan, shape, budget, known: recommend(
+            plan, shape, budget, outcomes=known
+        ),
+        fit_plan=lambda plan, shape, budget, known: fit_plan(
+            plan, shape, budget, outcomes=known
+        ),
         forecast=forecast,
         explain=explain,
         which_cards=lambda plan, shape, known: which_cards(plan, shape, outcomes=known),

@@ -46,8 +46,16 @@ class SetupView:
     start: StartView
 
 
-def present(state: SetupState) -> SetupView:
-    """Return the whole page for `state`."""
+def present(
+    state: SetupState, last: tuple[SetupState, SetupView] | None = None
+) -> SetupView:
+    """Return the whole page for `state`.
+
+    Args:
+        state: What is known.
+        last: An earlier answer and what it was for: a hundred models that are the same
+            are not put into words again for each move of a slider.
+    """
     found = all_problems(state)
     chosen = state.models.chosen
     return SetupView(
@@ -57,7 +65,7 @@ def present(state: SetupState) -> SetupView:
         can_undo=state.can_undo,
         can_redo=state.can_redo,
         notice=state.notice,
-        model=present_models(state.models, is_offline=state.is_offline),
+        model=_models(state, last),
         data=present_data(
             state.plan, state.data, has_model=chosen is not None and chosen.local
         ),
@@ -73,6 +81,15 @@ def present(state: SetupState) -> SetupView:
         ),
         start=present_start(state, found),
     )
+
+
+def _models(state: SetupState, last: tuple[SetupState, SetupView] | None) -> ModelView:
+    if last is not None:
+        before, view = last
+        same = before.models is state.models and before.is_offline == state.is_offline
+        if same:
+            return view.model
+    return present_models(state.models, is_offline=state.is_offline)
 
 
 def _head(step: Step, state: SetupState, found: Sequence[Problem]) -> StepHead:

@@ -69,6 +69,7 @@ class SetupViewModel(QObject):
         self._drafts.failed.connect(self._on_file_failed)
         self._drafts.unsaved.connect(self._on_unsaved)
         self._written = plan
+        self._last: tuple[SetupState, SetupView] | None = None
         self._running = ports.running()
         self._is_awake = False
         self._is_editing = False
@@ -111,7 +112,9 @@ class SetupViewModel(QObject):
     @property
     def view(self) -> SetupView:
         """What the page shows now."""
-        return present(self.state)
+        state = self.state
+        self._last = state, present(state, self._last)
+        return self._last[1]
 
     def wake(self) -> None:
         """Look at models, device and files; called when the page is shown."""
@@ -221,6 +224,7 @@ class SetupViewModel(QObject):
         self._set(step=step, start_failure=None, held_by="")
         if step in {"method", "fit", "start"}:
             self._fit.measure()
+        self._fit.advise(advises=step == "method")
         self._fit.exact.look_closer(checks=step == "start")
 
     def search_settings(self, query: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
@@ -12,7 +12,7 @@ from app.theme import Tone
 from app.widgets.badge import Badge
 from app.widgets.buttons import GhostButton
 from app.widgets.card import Card
-from app.widgets.layout import STRETCH, boxed, clear, column, divider, row
+from app.widgets.layout import STRETCH, clear, column, divider, row
 from app.widgets.text import ElidedLabel, Text
 
 
@@ -46,6 +46,7 @@ class SummaryCard(Card):
         self._lines = QVBoxLayout()
         self._lines.setSpacing(12)
         self._shown: tuple[SummaryLine, ...] | None = None
+        self._made: list[_Line] = []
         self.body.addLayout(self._lines)
         self.body.addStretch(1)
         self.foot = QVBoxLayout()
@@ -55,33 +56,50 @@ class SummaryCard(Card):
     def show_lines(self, lines: Sequence[SummaryLine]) -> None:
         """Show `lines`, from top to bottom."""
         if tuple(lines) == self._shown:
-            return  # painting the same again would flicker and drop the focus
+            return
         self._shown = tuple(lines)
+        if len(lines) != len(self._made):
+            self._make(len(lines))
+        # In place, not anew: a slider changes one of them sixty times a second, and a
+        # button that is made again has lost the focus.
+        for made, line in zip(self._made, lines, strict=True):
+            made.show_line(line)
+
+    def _make(self, count: int) -> None:
         clear(self._lines)
-        for at, line in enumerate(lines):
+        self._made = [_Line(self.requested.emit) for _ in range(count)]
+        for at, made in enumerate(self._made):
             if at:
                 self._lines.addWidget(divider())
-            self._lines.addWidget(self._made(line))
+            self._lines.addWidget(made)
 
-    def _made(self, line: SummaryLine) -> QWidget:
-        head = row(Text(line.label, "caption"), STRETCH, spacing=6)
-        if line.badge:
-            head.addWidget(Badge(line.badge, line.tone))
-        value = ElidedLabel(line.value, "strong", elide=Qt.TextElideMode.ElideMiddle)
-        parts: list[object] = [head, value]
-        if line.detail:
-            parts.append(Text(line.detail, "muted", wrap=True))
-        if line.key:
-            change = GhostButton(
-                "Change", tip=f"Go to the step of: {line.label}", compact=True
-            )
-            change.setAccessibleName(f"Change {line.label}")
-            change.clicked.connect(self._asking(line.key))
-            head.addWidget(change)
-        return boxed(column(*parts, spacing=2))
 
-    def _asking(self, key: str):  # noqa: ANN202 - a bound closure for one signal
-        def ask() -> None:
-            self.requested.emit(key)
+class _Line(QWidget):
+    """One `SummaryLine`."""
 
-        return ask
+    def __init__(self, ask: Callable[[str], object]) -> None:
+        super().__init__()
+        self._line: SummaryLine | None = None
+        self._label = Text("", "caption")
+        self._badge = Badge()
+        self._change = GhostButton("Change", tip="", compact=True)
+        self._change.clicked.connect(lambda: ask(self._line.key if self._line else ""))
+        self._value = ElidedLabel("", "strong", elide=Qt.TextElideMode.ElideMiddle)
+        self._detail = Text("", "muted", wrap=True)
+        head = row(self._label, STRETCH, self._badge, self._change, spacing=6)
+        self.setLayout(column(head, self._value, self._detail, spacing=2))
+
+    def show_line(self, line: SummaryLine) -> None:
+        """Show `line`."""
+        if line == self._line:
+            return
+        self._line = line
+        self._label.setText(line.label)
+        self._value.setText(line.value)
+        self._detail.setText(line.detail)
+        self._detail.setVisible(bool(line.detail))
+        self._badge.show_text(line.badge, line.tone)
+        self._badge.setVisible(bool(line.badge))
+        self._change.setVisible(bool(line.key))
+        self._change.set_tip(f"Go to the step of: {line.label}")
+        self._change.setAccessibleName(f"Change {line.label}")

@@ -71,8 +71,12 @@ def ports(tmp_path: Path) -> Ports:
         estimate=estimate,
         tensors=formula_tensors,
         config_of=lambda facts: {},
-        recommend=recommend,
-        fit_plan=fit_plan,
+        recommend=lambda plan, shape, budget, known: recommend(
+            plan, shape, budget, outcomes=known
+        ),
+        fit_plan=lambda plan, shape, budget, known: fit_plan(
+            plan, shape, budget, outcomes=known
+        ),
         columns_of=columns_of_file,
         starter_data=lambda: starter,
         free_disk=lambda: 10**12,

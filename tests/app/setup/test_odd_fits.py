@@ -209,7 +209,7 @@ def test_an_estimate_that_refuses_is_told(qtbot: QtBot, make_model: Maker) -> No
     def refuse(*rest: Any, **named: Any) -> Any:
         raise TunesmithError("model.odd", "No formula.", hint="Run it dry.")
 
-    model = make_model(tensors=refuse)
+    model = make_model(forecast=refuse)
     model.choose_model("org/small")
     model.wake()
     qtbot.waitUntil(lambda: model.view.fit.failure is not None, timeout=10_000)
