@@ -90,7 +90,7 @@ def _free_disk(folder: Path) -> int | None:
 
 def _text(found: UseEstimate, budget: DeviceBudget, *, formulas: bool) -> str:
     figures = [
-        ("On", budget.name),
+        ("On", budget.name if found.device else "this computer, without the card"),
         ("Device", bytes_text(found.device) if found.device else ""),
         ("Main memory", bytes_text(found.host) if found.host else ""),
         ("Disk", bytes_text(found.disk) if found.disk else ""),

@@ -19,7 +19,8 @@ from core.units import MIB
 SHARD_BYTES = 5_000_000_000
 # Tokenizer, configuration, chat template, model card.
 _OTHER_FILES_BYTES = 24 * MIB
-# Python, torch and its threads in main memory.
+# Python, torch and its threads in main memory (391 MiB before the first tensor), and
+# some room for kernels.
 _PROCESS_BYTES = 500 * MIB
 # llama.cpp's Q8_0: 32 weights of one byte share a 16-bit scale (ggml-common.h).
 _Q8_BLOCK, _Q8_BLOCK_BYTES = 32, 34
@@ -106,6 +107,7 @@ def _merging(plan: Plan, shape: ModelShape) -> list[UsePart]:
     shard = min(2 * shape.parameters, max(SHARD_BYTES, largest))
     return [
         _part("shard", shard, f"2 B × {shard // 2:,} weights written at once", "host"),
+        _part("file", shard, "the shard that is read, mapped", "host"),
         _part(
             "product",
             8 * widest,
@@ -148,10 +150,15 @@ def _part(name: str, size: int, formula: str, where: Where) -> UsePart:
 
 
 def _with_bounds(parts: list[UsePart]) -> Need:
-    """Bound the main memory: files may be read through the page cache, or copied."""
+    """Bound the main memory: what is mapped can be let go of, what is freed may stay.
+
+    Measured on glibc 2.36, models of 0.3 to 1.6 GB merged in shards of 0.2 GB: the
+    figure lay 1 % below to 23 % above.
+    """
     host = sum(part.size for part in parts if part.where == "host")
+    mapped = sum(part.size for part in parts if part.name == "file")
     return Need(
         parts=tuple(part for part in parts if part.size),
-        less=host // 3,
+        less=mapped + (host - mapped) // 5,
         more=host // 4 + 150 * MIB,
     )

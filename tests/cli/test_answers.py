@@ -126,6 +126,49 @@ def test_estimate_takes_a_bare_config(cli: Cli, model: Path) -> None:
     assert cli("estimate", "--model", str(bare), "--json").document["process"] > 0
 
 
+@pytest.mark.parametrize("use", ["chat", "evaluate", "merge", "export"])
+def test_estimate_answers_for_other_uses(cli: Cli, use: str) -> None:
+    """Device, main memory and disk, each part with its formula."""
+    words = ("estimate", "--for", use, "--model", "Qwen/Qwen3-8B", "--gpu", "4090")
+    found = cli(*words, "--method", "qlora", "--json").document
+
+    assert {
+        "use", "device", "low", "high", "host", "disk", "parts", "verdict", "reason",
+        "fits", "available", "on",
+    } <= set(found)  # fmt: skip
+    for place in ("device", "disk"):
+        there = [part for part in found["parts"] if part["where"] == place]
+        assert found[place] == sum(part["size"] for part in there)
+    assert all(part["formula"] for part in found["parts"])
+    told = cli(*words, "--method", "qlora", "--explain").out
+    assert found["parts"][0]["formula"] in told
+    assert "main memory" in told
+
+
+def test_a_longer_talk_and_another_format_cost_otherwise(cli: Cli) -> None:
+    """What only one use needs to know changes that use's figures."""
+    chat = ("estimate", "--for", "chat", "--model", "starter", "--json")
+    short = cli(*chat, "--context", "256").document["device"]
+    assert cli(*chat, "--context", "8192").document["device"] > short
+    assert cli(*chat, "--adapters", "4").document["device"] > short
+
+    export = ("estimate", "--for", "export", "--model", "starter", "--json")
+    small = cli(*export, "--format", "gguf-lora").document["disk"]
+    assert cli(*export).document["disk"] > 4 * small
+
+
+def test_explain_shows_every_formula(cli: Cli) -> None:
+    """In the text as a column, in the document by component."""
+    words = ("estimate", "--model", "starter", "--gpu-memory", "12GiB", "--explain")
+    found = cli(*words, "--json").document["formulas"]
+
+    assert COMPONENTS == set(found)
+    assert all(formula["words"] for formula in found.values())
+    told = cli(*words).out
+    assert "FORMULA" in told
+    assert found["weights"]["numbers"] in told
+
+
 def test_a_plain_loop_costs_more(cli: Cli) -> None:
     """Full logits are what our engine saves."""
     words = ("estimate", "--model", "starter", "--gpu-memory", "12GiB", "--json")
@@ -145,12 +188,17 @@ def test_a_plain_loop_costs_more(cli: Cli) -> None:
         ("--gpu", "Voodoo 2"),
         ("--model", "/nowhere"),
         ("--loop", "other"),
+        ("--for", "fun"),
+        ("--context", "0"),
+        ("--adapters", "-1"),
+        ("--format", "exe"),
     ],
 )
 def test_a_wrong_estimate_is_refused(cli: Cli, words: tuple[str, str]) -> None:
     """Status 2, and words."""
     model = () if words[0] == "--model" else ("--model", "starter")
-    told = cli("estimate", *model, *words, "--json")
+    use = ("--for", "chat") if words[0] in {"--context", "--adapters"} else ()
+    told = cli("estimate", *model, *use, *words, "--json")
 
     assert 2 == told.status
     assert told.document["error"]["hint"]
