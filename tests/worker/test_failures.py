@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from core.runs.events import Failed, Metrics
+from core.runs.outcomes import own_outcome
 from core.runs.tail import read_events
+from core.units import MIB
 from tests.fakes.tiny_run import make_run
 from tests.worker.processes import PYTHON, finish, last, start
 
@@ -58,6 +60,11 @@ def test_a_broken_run_says_why_and_keeps_what_it_has(
     assert 5 == ended.step
     assert ended.eval_loss_before is not None
     assert (run.checkpoints / f"step-{saved}" / "manifest.json").is_file()
+    outcome = own_outcome(run)
+    assert outcome is not None  # five steps told how much it took
+    assert (what == "oom", what != "oom") == (outcome.out_of_memory, outcome.complete)
+    asked_for = 20 * MIB if what == "oom" else 0
+    assert outcome.measured >= (ended.peak_memory or 0) + asked_for
 
 
 def test_a_broken_run_goes_on_after_its_last_checkpoint(

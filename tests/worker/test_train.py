@@ -9,6 +9,7 @@ from core.library.shelf import find
 from core.places import Places
 from core.runs.events import Checkpoint, Failed, Metrics, Phase, Sample, Warned
 from core.runs.folder import RunFolder
+from core.runs.outcomes import own_outcome, read_outcomes
 from core.runs.tail import read_events
 from tests.fakes.tiny_run import make_run
 from tests.worker.processes import finish, is_step, last, start, until, weights
@@ -43,6 +44,33 @@ def test_a_run_ends_with_an_adapter_in_the_library(whole_run: RunFolder) -> None
     assert record.ok
     assert record.run_id == whole_run.run_id
     assert 4 == record.rank
+
+
+def test_what_the_run_took_is_kept_beside_what_was_predicted(
+    whole_run: RunFolder,
+) -> None:
+    """Of the largest batch it had; in the run's folder and for the machine."""
+    found = own_outcome(whole_run)
+    ended = last(read_events(whole_run.events_file))
+
+    assert found is not None
+    assert (found,) == read_outcomes(Places(home=whole_run.path.parent.parent))
+    assert (whole_run.run_id, "cpu", "llama", "lora", 20) == (
+        found.run_id,
+        found.device_kind,
+        found.family,
+        found.method,
+        found.steps,
+    )
+    assert (ended.peak_memory, ended.tokens_per_s) == (
+        found.measured,
+        found.tokens_per_s,
+    )
+    assert 2 == found.rows
+    assert 32 < found.width_tokens < 128  # no row is as long as the plan allows
+    assert 0 < found.trained_tokens < found.rows * found.width_tokens
+    assert (found.low or 0) < found.measured < (found.high or 0)
+    assert found.complete
 
 
 def test_only_the_newest_checkpoints_stay(whole_run: RunFolder) -> None:
