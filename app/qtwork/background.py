@@ -8,15 +8,16 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal, Slot
 
+from app.qtwork.window_words import told_here
 from core.errors import TunesmithError, WorkFailed
 
 _log = logging.getLogger(__name__)
 
 
 def as_error(err: Exception) -> TunesmithError:
-    """Return `err` as ours: a stranger is a bug, told and logged."""
+    """Return `err` as ours, in the window's words: a stranger is a bug, and logged."""
     if isinstance(err, TunesmithError):
-        return err
+        return told_here(err)
     _log.error("a call in the background failed", exc_info=err)
     return WorkFailed(
         "bug",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from app.qtwork.window_words import in_window
 from app.setup.state import Failure, ModelState, Pause, Work
 from app.setup.words import (
     METHOD_BITS,
@@ -256,7 +257,13 @@ def _chosen_words(
         )
     size = f" ({bytes_text(item.disk)})" if item.disk else ""
     if item.source == "local":
-        return f"{item.name} cannot be trained", item.hint, "warn", "none", ""
+        return (
+            f"{item.name} cannot be trained",
+            in_window(item.hint),
+            "warn",
+            "none",
+            "",
+        )
     if is_offline:
         return (
             f"{item.name} is not on this computer",
@@ -287,4 +294,4 @@ def _chosen_words(
 
 
 def _why(item: ModelFacts) -> str:
-    return f"{item.problem} {item.hint}".strip()
+    return f"{item.problem} {in_window(item.hint)}".strip()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from app.qtwork.window_words import in_window
 from app.setup.report import DataReport, Preview
 from core.errors import TunesmithError
 from core.estimate.advice import Fit
@@ -54,7 +55,7 @@ class Failure:
     @staticmethod
     def of(err: TunesmithError) -> Failure:
         """Return `err` as a value to show."""
-        return Failure(message=err.message, hint=err.hint, code=err.code)
+        return Failure(message=err.message, hint=in_window(err.hint), code=err.code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Final
 
 from app.glance import short_device_name
+from app.qtwork.window_words import in_window
 from app.theme.tokens import Tone
 from app.training.memory_view import MemoryView, memory_view
 from app.training.reading import Reading, Stage, loss_text, read_curve
@@ -159,7 +160,8 @@ def present(facts: RunFacts, snapshot: Snapshot | None, *, now: float) -> RunVie
         figures=_figures(facts, snapshot, state),
         failure=_failure(facts, state),
         warnings=tuple(
-            f"{warned.message} {warned.hint}".strip() for warned in state.warnings
+            f"{warned.message} {in_window(warned.hint)}".strip()
+            for warned in state.warnings
         ),
         curves=snapshot.curves if snapshot else RunCurves(),
         predicted_memory=_level(facts),
@@ -329,7 +331,7 @@ def _failure(facts: RunFacts, state: RunState) -> FailureView | None:
     failure = state.failure
     cause = likely_cause(failure, peak_memory=state.peak_memory)
     title = failure.message if failure else f"It ended at step {state.step}."
-    hint = failure.hint if failure else "The log may say more."
+    hint = in_window(failure.hint) if failure else "The log may say more."
     return FailureView(
         title=title,
         text=" ".join(part for part in (cause, hint) if part),
