@@ -51,4 +51,9 @@ def chosen_budget(request: Request) -> DeviceBudget:
 
 def estimate_document(found: MemoryEstimate) -> dict[str, Any]:
     """Return an estimate as ``--json`` has it."""
-    return {**to_json(found), "available": found.available, "fits": found.fits}
+    return {
+        **to_json(found),
+        "learned": to_json(found.learned),
+        "available": found.available,
+        "fits": found.fits,
+    }

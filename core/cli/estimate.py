@@ -100,4 +100,7 @@ def _text(
 
 
 def _learned_text(found: MemoryEstimate) -> str:
-    return f" Corrected by the {found.learned.text}." if found.learned else ""
+    if found.learned is None:
+        return ""
+    said = found.learned.text
+    return f" {said[:1].upper()}{said[1:]}."
