@@ -18,6 +18,7 @@ from core.hardware.machine import machine
 from core.library.record import AdapterRecord
 from core.models.facts import ModelFacts
 from core.models.find import shape_of
+from core.models.shape import ModelShape
 from core.places import Places
 from core.plan.codec import from_tree
 from core.plan.plan import Method, Plan
@@ -34,6 +35,16 @@ class FitQuestion:
     adapters: tuple[AdapterRecord, ...]
     quantized: bool
     context: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitAnswer:
+    """What loading would take."""
+
+    estimate: UseEstimate | None = None
+    """None where nobody can tell."""
+    leaner: UseEstimate | None = None
+    """With the base in 4 bit, where that fits and this does not."""
 
 
 def question_of(facts: ChatFacts, base: ModelFacts | None) -> FitQuestion | None:
@@ -55,7 +66,7 @@ def question_of(facts: ChatFacts, base: ModelFacts | None) -> FitQuestion | None
 
 
 class Fitting(QObject):
-    """Asks once for each new question; an answer that nobody has is None.
+    """Asks once for each new question.
 
     Signals:
         answered (): `found` is another.
@@ -71,7 +82,7 @@ class Fitting(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.found: UseEstimate | None = None
+        self.found = FitAnswer()
         self._places = places
         self._budget = budget
         self._asked: FitQuestion | None = None
@@ -88,7 +99,7 @@ class Fitting(QObject):
         self._asked, self._is_fresh = question, True
         if question is None:
             self._asking.cancel()
-            self.found = None
+            self.found = FitAnswer()
             return
         places, budget = self._places, self._budget
         self._asking.ask(lambda: weighed(question, places, budget()))
@@ -104,21 +115,31 @@ class Fitting(QObject):
 
     @Slot(object)
     def _on_failed(self, _: object) -> None:
-        self._on_answer(None)
+        self._on_answer(FitAnswer())
 
     @Slot(object)
     def _on_answer(self, answer: object) -> None:
-        self.found = cast("UseEstimate | None", answer)
+        self.found = cast("FitAnswer", answer)
         self.answered.emit()
 
 
-def weighed(question: FitQuestion, places: Places, budget: DeviceBudget) -> UseEstimate:
+def weighed(question: FitQuestion, places: Places, budget: DeviceBudget) -> FitAnswer:
     """Return what the talk takes on `budget`'s device, the largest adapter counting.
 
     Raises:
         TunesmithError: The base's sizes cannot be read.
     """
     shape = shape_of(question.base, places)
+    found = _estimate(question, shape, budget)
+    if found.fits or question.quantized:
+        return FitAnswer(estimate=found)
+    leaner = _estimate(replace(question, quantized=True), shape, budget)
+    return FitAnswer(estimate=found, leaner=leaner if leaner.fits else None)
+
+
+def _estimate(
+    question: FitQuestion, shape: ModelShape, budget: DeviceBudget
+) -> UseEstimate:
     methods = [_method(record) for record in question.adapters]
     widest = max(methods, key=lambda method: method.rank, default=Method())
     kind = "qlora" if question.quantized else "lora"

@@ -223,14 +223,14 @@ def _fit(facts: ChatFacts) -> FitView | None:
     if found is None or facts.engine.phase not in {"none", "dead"}:
         return None
     word, tone = _FIT_WORDS[found.verdict]
-    free = "" if found.available is None else f" of {bytes_text(found.available)} free"
+    free = "" if found.available is None else f" · {bytes_text(found.available)} free"
     advice = ""
-    if found.verdict == "too-large" and not facts.quantized:
-        advice = " Held in 4 bit, the base takes about a third."
+    if facts.leaner is not None:
+        advice = f" With the base in 4 bit {bytes_text(facts.leaner.device)} would do."
     return FitView(
         word=word,
         tone=tone,
-        text=f"{bytes_text(found.device)}{free}",
+        text=f"{bytes_text(found.device)} needed{free}",
         tip=f"{found.reason}{advice}",
     )
 

@@ -313,7 +313,8 @@ class ChatViewModel(QObject):
             asked=self._answering.open_answers,
             busy=self._ports.busy(),
             busy_allowed=self._busy_allowed,
-            fit=self._fitting.found,
+            fit=self._fitting.found.estimate,
+            leaner=self._fitting.found.leaner,
         )
 
     def _base(self) -> ModelFacts | None:

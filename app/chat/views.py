@@ -122,6 +122,8 @@ class ChatFacts:
     busy_allowed: bool
     fit: UseEstimate | None = None
     """What loading would take; None while that is not known."""
+    leaner: UseEstimate | None = None
+    """The same with the base in 4 bit, where only that fits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

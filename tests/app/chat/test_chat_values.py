@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,13 @@ from core.chat.events import (
     Sampling,
 )
 from core.errors import WorkFailed
+from core.estimate.uses import use_estimate
+from core.hardware.budget import device_budget
 from core.library.record import AdapterRecord
+from core.models.catalogue import catalogue_shape
 from core.models.facts import ModelFacts
+from core.plan.plan import Method, Plan
+from core.units import bytes_text
 
 BASE = Speaker(key="base starter", name="Base")
 PIRATE = Speaker(
@@ -351,3 +357,21 @@ def test_markdown_keeps_the_line_breaks_a_model_wrote() -> None:
     text = "In short: a\nWhy: b\n```\nx = 1\ny = 2\n```\nend"
 
     assert "In short: a  \nWhy: b  \n```\nx = 1\ny = 2\n```\nend  " == as_markdown(text)
+
+
+def test_a_verdict_is_shown_before_loading_only() -> None:
+    """Loaded, the free memory is no longer what the question was about."""
+    budget = device_budget(gpu_memory=12 << 30)
+    shape = catalogue_shape("meta-llama/Llama-3.1-8B")
+    assert shape is not None
+    whole = use_estimate("chat", Plan(), shape, budget)
+    lean = use_estimate("chat", Plan(method=Method(kind="qlora")), shape, budget)
+    before = replace(facts(), fit=whole, leaner=lean)
+
+    shown = present(before).fit
+    assert shown is not None
+    assert ("Too large", "bad") == (shown.word, shown.tone)
+    assert f"{bytes_text(whole.device)} needed · 12.0 GiB free" == shown.text
+    assert f"in 4 bit {bytes_text(lean.device)} would do" in shown.tip
+    ready = replace(before, engine=EngineState(phase="ready", device="cuda"))
+    assert present(ready).fit is None
