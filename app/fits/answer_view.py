@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.fits.state import COMPARED, FitsState
 from app.setup.exact_view import ExactView, present_exact
 from app.setup.fit_view import BarRow, bar_row
+from app.setup.offer_view import present_offer
 from app.setup.state import Failure
 from app.setup.time_view import time_text
 from app.setup.words import METHOD_NAMES, TRAINABLE, verdict_words
@@ -32,6 +33,9 @@ class AnswerView:
     learned_text: str
     """How far this machine's last runs were from what was predicted."""
     time_line: str
+    can_make_fit: bool
+    offer_text: str
+    """What "Make it fit" changed, or why it could not."""
     exact: ExactView
     compares_all: bool
     empty_text: str
@@ -54,6 +58,8 @@ def present_answer(state: FitsState) -> AnswerView:
         time_line=(
             time_text(state.plan, None, state.forecast, state.judged) if found else ""
         ),
+        can_make_fit=found is not None and not found.fits,
+        offer_text=_offer_text(state),
         exact=present_exact(state.exact),
         compares_all=state.compares_all,
         empty_text="" if found or state.failure else _empty_text(state),
@@ -75,6 +81,14 @@ def _learned_text(found: MemoryEstimate | None) -> str:
         return ""
     text = found.learned.text
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _offer_text(state: FitsState) -> str:
+    offer = present_offer(state.offer)
+    if offer is None:
+        return ""
+    changes = (f"{one.text}. {one.why}" for one in offer.changes)
+    return "\n".join([offer.title.rstrip(".") + ".", *changes])
 
 
 def _bars(state: FitsState) -> tuple[BarRow, ...]:

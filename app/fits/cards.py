@@ -15,11 +15,12 @@ from app.fits.viewmodel import FitsViewModel
 from app.setup.exact_row import ExactRow
 from app.setup.fit_view import BarRow
 from app.widgets.badge import Badge
+from app.widgets.buttons import SecondaryButton
 from app.widgets.card import Card
 from app.widgets.fields import SearchField, Segmented
 from app.widgets.fit_grid import FitGrid, GridCell, GridRow
 from app.widgets.heat_map import HeatCell, HeatGrid, HeatMap
-from app.widgets.layout import STRETCH, boxed, row
+from app.widgets.layout import STRETCH, boxed, grow, row
 from app.widgets.memory_bar import MemoryBar, MemoryPart, MemoryRow
 from app.widgets.notice import Notice
 from app.widgets.text import Text, plain_tip
@@ -52,10 +53,19 @@ class AnswerCard(Card):
         self.compare.toggled.connect(self._on_compared)
         self.learned = Text("", "muted", wrap=True)
         self.time = Text("", "muted", wrap=True)
+        self.make_fit = SecondaryButton(
+            "Make it fit",
+            icon="target",
+            tip="Change as little as makes it fit: first what costs nothing, then time,"
+            " then quality. It can be undone.",
+        )
+        self.make_fit.clicked.connect(model.make_fit)
+        self.offer = Text("", wrap=True, selectable=True)
         self.exact = ExactRow(model.run_dry, model.cancel_dry)
+        why = boxed(row(grow(self.reason), self.make_fit, spacing=12))
         for part in (
-            self.failure, self.empty, self.bar, self.reason, self.learned, self.time,
-            self.exact, self.compare,
+            self.failure, self.empty, self.bar, why, self.offer, self.learned,
+            self.time, self.exact, self.compare,
         ):  # fmt: skip
             self.add(part)
 
@@ -81,11 +91,13 @@ class AnswerCard(Card):
         )
         for label, text in (
             (self.reason, view.reason),
+            (self.offer, view.offer_text),
             (self.learned, view.learned_text),
             (self.time, view.time_line),
         ):
             label.setText(text)
             label.setVisible(bool(text))
+        self.make_fit.setVisible(view.can_make_fit)
         self.exact.setVisible(bool(view.bars))
         self.exact.render_view(view.exact)
         with QSignalBlocker(self.compare):

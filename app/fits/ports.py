@@ -11,6 +11,7 @@ from app.services import Services
 from app.setup.draft import draft_file
 from core import durable
 from core.errors import PlanError
+from core.estimate.advice import Fit, fit_plan
 from core.estimate.answer import MemoryEstimate
 from core.estimate.learned import Outcome
 from core.estimate.loop import habits
@@ -58,6 +59,7 @@ class FitsPorts:
     outcomes: Callable[[], tuple[Outcome, ...]]
     """What this machine's runs came to, newest last."""
     config_of: Callable[[ModelFacts], Mapping[str, Any]]
+    fit_plan: Callable[[Plan, ModelShape, DeviceBudget, tuple[Outcome, ...]], Fit]
     tensors: Callable[[Plan, ModelShape, DeviceBudget], int]
     """Bytes of all tensors at the peak by the formula: what a dry run measures."""
 
@@ -76,6 +78,9 @@ def fits_ports(services: Services) -> FitsPorts:
         free_host=lambda: machine().memory_free,
         outcomes=lambda: read_outcomes(places),
         config_of=lambda facts: config_of(facts, places),
+        fit_plan=lambda plan, shape, budget, known: fit_plan(
+            plan, shape, budget, outcomes=known
+        ),
         tensors=formula_tensors,
     )
 

@@ -54,7 +54,14 @@ class Presenter:
                 "answer",
                 present_answer,
                 state,
-                (*question, state.estimates, compared, state.forecast, state.exact),
+                (
+                    *question,
+                    state.estimates,
+                    compared,
+                    state.forecast,
+                    state.exact,
+                    state.offer,
+                ),
             ),
             heat=self._part("heat", present_heat, state, (*asked, state.cells)),
             figures=self._part(

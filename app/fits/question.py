@@ -13,9 +13,10 @@ from app.fits.question_view import QuestionView
 from app.fits.viewmodel import FitsViewModel
 from app.setup.fit_view import SliderValue
 from app.setup.state import Failure
+from app.widgets.buttons import GhostButton
 from app.widgets.card import Card
 from app.widgets.fields import LabeledSlider, Segmented
-from app.widgets.layout import boxed, column, divider
+from app.widgets.layout import STRETCH, boxed, column, divider, row
 from app.widgets.picker import Picker
 from app.widgets.text import Text, plain_tip
 from core.plan.plan import MethodKind
@@ -44,6 +45,13 @@ class QuestionCard(Card):
         self.checkpointing = QCheckBox("Gradient checkpointing")
         self.checkpointing.toggled.connect(self._on_checkpointing)
         self.effective = Text("", "muted", wrap=True)
+        self.draft = GhostButton(
+            "As on the Train page",
+            tip="Ask about the Train page's draft: its model and its settings.",
+            icon="reset",
+            compact=True,
+        )
+        self.draft.clicked.connect(model.take_draft)
         self._slider_column = column(spacing=10)
         self._lay_out()
 
@@ -91,6 +99,7 @@ class QuestionCard(Card):
         self.body.addLayout(self._slider_column)
         self.add(self.checkpointing)
         self.add(self.effective)
+        self.body.addLayout(row(self.draft, STRETCH))
 
     def render_view(self, view: QuestionView) -> None:
         """Show `view`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from app.setup.state import ExactState, Failure
+from core.estimate.advice import Fit
 from core.estimate.answer import MemoryEstimate
 from core.estimate.explain import Formula
 from core.estimate.forecast import Forecast
@@ -33,8 +34,13 @@ CHOSEN_HERE: Final = (
     "train.seq_len",
     "train.gradient_accumulation",
     "train.gradient_checkpointing",
+    # what "Make it fit" may change besides
+    "method.target_modules",
+    "method.double_quant",
+    "train.optimizer",
+    "train.attention",
 )
-"""The plan keys this page changes; the rest of a plan passes through it."""
+"""The plan keys memory hangs on; the rest of a plan passes through this page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,8 @@ class FitsState:
     uses: tuple[UseEstimate, ...] = ()
     cards: tuple[CardFit, ...] = ()
     """Every card for the method chosen, the smallest that fits first."""
+    offer: Fit | None = None
+    """What "Make it fit" changed; until the next edit."""
     exact: ExactState = field(default_factory=ExactState)
     host_free: int | None = None
     disk_free: int | None = None

@@ -21,6 +21,7 @@ from app.setup.exact_work import ExactWork
 from app.setup.state import Failure
 from app.setup.words import TRAINABLE
 from core.errors import TunesmithError
+from core.estimate.advice import Fit
 from core.estimate.learned import Outcome
 from core.hardware.budget import DeviceBudget
 from core.hardware.cards import cards
@@ -79,6 +80,8 @@ class FitsViewModel(QObject):
         self._looking = self._asker(self._on_world, self._on_failed)
         self._finding = self._asker(self._on_found, self._on_unfound)
         self._naming = self._asker(self._on_named, self._on_unnamed)
+        self._fitting = self._asker(self._on_fitted, self._on_failed)
+        self._returning = self._asker(self.ask_about, self._on_failed)
         self._drafting = self._asker(self._on_draft, self._on_failed)
 
     def _asker(self, answered: Any, failed: Any) -> Background:
@@ -101,7 +104,7 @@ class FitsViewModel(QObject):
     def ask_about(self, plan: Plan) -> None:
         """Take over `plan`: its model and every setting."""
         self._begun, self._is_free = True, False
-        self._set(plan=plan)
+        self._take(plan)
         self._find(plan.model.id)
 
     @Slot(str)
@@ -118,14 +121,12 @@ class FitsViewModel(QObject):
         """Set one plan key to a value of its type."""
         plan = with_value(self.state.plan, key, value)
         if plan != self.state.plan:
-            self._set(plan=plan)
-            self._reckon()
+            self._take(plan)
 
     def choose_cell(self, batch: int, length: int) -> None:
         """Take batch and length of a cell of the map."""
         plan = with_value(self.state.plan, "train.batch_size", batch)
-        self._set(plan=with_value(plan, "train.seq_len", length))
-        self._reckon()
+        self._take(with_value(plan, "train.seq_len", length))
 
     def choose_priced(self, model_id: str, kind: MethodKind | None) -> None:
         """Ask about a model of the grid, by the method of its column."""
@@ -137,7 +138,7 @@ class FitsViewModel(QObject):
     def ask_device(self, wanted: str) -> None:
         """Judge by the card `wanted` names or measures; empty: by this machine."""
         text = wanted.strip()
-        self._set(device_key=text, device_failure=None)
+        self._set(device_key=text, device_failure=None, offer=None)
         if not text:
             self._naming.cancel()
             self._set(other=None)
@@ -167,6 +168,18 @@ class FitsViewModel(QObject):
         models = [by_id[row.id] for row in rows if row.id in by_id]
         self._figuring.measure(models, self.state)
 
+    def make_fit(self) -> None:
+        """Change what must be changed for the model to fit; a toast undoes it."""
+        shape, budget = self.state.shape, self.state.judged
+        if shape is None or budget is None:
+            return
+        plan, known = self.state.plan, self.state.outcomes
+        self._fitting.ask(lambda: self._ports.fit_plan(plan, shape, budget, known))
+
+    def take_draft(self) -> None:
+        """Ask about the Train page's draft as it is now."""
+        self._returning.ask(self._ports.read_draft)
+
     def run_dry(self) -> None:
         """Act the training step out: the exact figure, in some seconds."""
         self._exact.run()
@@ -188,7 +201,10 @@ class FitsViewModel(QObject):
         """Compute no more: the window is closing."""
         self._figuring.stop()
         self._exact.shut_down()
-        for asker in (self._looking, self._finding, self._naming, self._drafting):
+        for asker in (
+            self._looking, self._finding, self._naming, self._fitting,
+            self._returning, self._drafting,
+        ):  # fmt: skip
             asker.cancel()
 
     # -- off the main thread -----------------------------------------------------
@@ -255,12 +271,16 @@ class FitsViewModel(QObject):
         )
         self._set(
             plan=plan, chosen=facts, shape=found.shape, model_text="",
-            model_failure=told, estimates={}, cells={},
+            model_failure=told, estimates={}, cells={}, offer=None,
         )  # fmt: skip
         self._reckon()
 
     @Slot(object)
     def _on_unfound(self, err: TunesmithError) -> None:
+        chosen = self.state.chosen
+        if chosen is not None:  # the plan is about what is on show
+            plan = with_value(self.state.plan, "model.id", chosen.id)
+            self._set(plan=plan)
         self._set(model_failure=Failure.of(err))
         self._publish()
 
@@ -275,6 +295,23 @@ class FitsViewModel(QObject):
     def _on_unnamed(self, err: TunesmithError) -> None:
         self._set(device_failure=Failure.of(err))
         self._publish()
+
+    @Slot(object)
+    def _on_fitted(self, offer: Fit) -> None:
+        before = self.state.plan
+        if offer.changes and offer.estimate.fits:
+            self._take(offer.plan)
+            self._navigator.toast(
+                "Made to fit", action="Undo", run=lambda: self._take(before)
+            )
+        self._set(offer=offer)
+        self._publish()
+
+    def _take(self, plan: Plan) -> None:
+        """Ask about `plan`; what was offered for another is forgotten."""
+        self._fitting.cancel()
+        self._set(plan=plan, offer=None)
+        self._reckon()
 
     @Slot(object)
     def _on_draft(self, plan: Plan) -> None:

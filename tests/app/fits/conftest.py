@@ -14,6 +14,7 @@ from app.fits.ports import FitsPorts, formula_tensors
 from app.fits.viewmodel import FitsViewModel
 from app.qtwork.navigator import Navigator
 from core.errors import ModelError
+from core.estimate.advice import fit_plan
 from core.estimate.memory import estimate
 from core.hardware.budget import DeviceBudget, device_budget
 from core.models.catalogue import catalogue_config, catalogue_facts, catalogue_shape
@@ -65,6 +66,7 @@ def ports() -> FitsPorts:
         free_host=lambda: 32 * GIB,
         outcomes=tuple,
         config_of=lambda model: dict(catalogue_config(model.id) or {}),
+        fit_plan=lambda plan, shape, budget, known: fit_plan(plan, shape, budget),
         tensors=formula_tensors,
     )
 

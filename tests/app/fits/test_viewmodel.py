@@ -178,6 +178,51 @@ def test_rows_in_view_get_their_longest(qtbot: QtBot, make_model: Maker) -> None
     assert model.state.longest[MIDDLE] > 0
 
 
+def test_it_is_made_to_fit_and_undone(qtbot: QtBot, make_model: Maker) -> None:
+    """The settings change, the page says what and why, the toast takes it back."""
+    navigator = Navigator()
+    model = make_model(navigator)
+    answered(qtbot, model)
+    model.set_value("train.batch_size", 8)
+    qtbot.waitUntil(lambda: model.view.answer.can_make_fit)
+    asked = model.state.plan
+    with qtbot.waitSignal(navigator.toasted) as told:
+        model.make_fit()
+    qtbot.waitUntil(lambda: getattr(model.state.estimate, "fits", False))
+
+    assert asked != model.state.plan
+    assert not model.view.answer.can_make_fit
+    assert "make" in model.view.answer.offer_text.lower()
+    told.args[2]()
+    assert asked == model.state.plan
+    assert "" == model.view.answer.offer_text
+
+
+def test_what_cannot_be_made_to_fit_says_so(qtbot: QtBot, make_model: Maker) -> None:
+    """72B on 12 GiB: nothing is changed behind one's back."""
+    model = make_model(read_draft=lambda: replace(DRAFT, model=ModelChoice(id=LARGE)))
+    answered(qtbot, model)
+    before = model.state.plan
+    model.make_fit()
+    qtbot.waitUntil(lambda: model.state.offer is not None)
+
+    assert before == model.state.plan
+    assert model.view.answer.offer_text
+
+
+def test_the_draft_is_taken_again(qtbot: QtBot, make_model: Maker) -> None:
+    """After playing, one button asks about the Train page's draft as it is now."""
+    model = make_model()
+    answered(qtbot, model)
+    model.set_value("method.rank", 128)
+    model.choose_model(SMALL)
+    qtbot.waitUntil(lambda: model.state.chosen == known(SMALL))
+    model.take_draft()
+    qtbot.waitUntil(lambda: model.state.chosen == known(MIDDLE))
+
+    assert DRAFT == model.state.plan
+
+
 def test_the_settings_go_to_train(qtbot: QtBot, make_model: Maker) -> None:
     """The draft as it is on disk now, with this model and these settings."""
     navigator = Navigator()
