@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from core.engine import head
 from core.engine.head import LossHead
+from core.engine.ledger import Ledger
 
 
 def plain_loss(
@@ -71,6 +72,23 @@ def test_the_held_out_loss_equals_full_logits(
 
     torch.testing.assert_close(found.clone(), expected, rtol=1e-6, atol=1e-5)
     torch.testing.assert_close(hidden_NH, before_NH)
+
+
+@pytest.mark.parametrize("soft_cap", [0.0, 5.0])
+def test_the_held_out_loss_takes_no_more_memory_than_training(soft_cap: float) -> None:
+    """Else an evaluation would be the peak that the estimate does not know."""
+    layer = nn.Linear(16, 4096, bias=False, dtype=torch.bfloat16)
+    layer.requires_grad_(False)
+    hidden_NH = torch.randn(600, 16, dtype=torch.bfloat16, requires_grad=True)
+    targets_N = torch.randint(0, 4096, (600,))
+    peaks: list[int] = []
+    for learns in (True, False):
+        with torch.set_grad_enabled(learns), Ledger() as ledger:
+            LossHead(layer, soft_cap=soft_cap, scale=1.0).loss_sum(hidden_NH, targets_N)
+        peaks.append(ledger.peak)
+
+    training, measuring = peaks
+    assert 600 * 4096 * 4 < measuring <= training
 
 
 def test_a_trained_head_gets_its_gradient() -> None:
