@@ -6,7 +6,7 @@ kept: a smaller micro-batch is made up for by accumulation.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.estimate.answer import Loop, MemoryEstimate
@@ -17,7 +17,7 @@ from core.estimate.search import Place, Search, slowness
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
 from core.plan.fields import BY_FLAG, BY_KEY, value_of, with_value
-from core.plan.plan import MethodKind, Plan
+from core.plan.plan import Method, MethodKind, Plan, Training
 from core.units import bytes_text
 
 _LONGEST = 1 << 20
@@ -58,11 +58,18 @@ class _Asked:
     budget: DeviceBudget
     loop: Loop
     outcomes: Sequence[Outcome]
+    known: dict[tuple[Method, Training], MemoryEstimate] = field(
+        default_factory=dict[tuple[Method, Training], MemoryEstimate]
+    )
+    """What was priced already: a search comes back to some plans."""
 
     def price(self, plan: Plan) -> MemoryEstimate:
-        return estimate(
-            plan, self.shape, self.budget, loop=self.loop, outcomes=self.outcomes
-        )
+        key = (plan.method, plan.train)
+        if key not in self.known:
+            self.known[key] = estimate(
+                plan, self.shape, self.budget, loop=self.loop, outcomes=self.outcomes
+            )
+        return self.known[key]
 
     def fits(self, plan: Plan) -> bool:
         return self.price(plan).fits

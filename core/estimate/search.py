@@ -58,12 +58,13 @@ class Search:
     _tries: int = 0
 
     def best(self) -> Place | None:
-        """Return the cheapest combination that fits, or None if not the leanest does."""
+        """Return the cheapest combination that fits; None if not even a leanest does."""
         leanest = tuple(len(knob.settings) - 1 for knob in self.knobs)
         if not self._holds(leanest):
-            return None
+            return self._odd(leanest)
         start = tuple(self._least(index, leanest) for index in range(len(self.knobs)))
-        return self._cheapest_from(start) or self._walked_back(leanest)
+        found = self._cheapest_from(start) or self._walked_back(leanest)
+        return self._without_the_needless(found)
 
     def at(self, place: Place) -> Plan:
         """Return the plan of a combination."""
@@ -107,6 +108,35 @@ class Search:
                     heapq.heappush(heap, (self.cost(after), after))
         return None
 
+    def _odd(self, leanest: Place) -> Place | None:
+        """Return a combination that fits though the leanest does not, or None.
+
+        Of the smallest models four bits and their scales can need more than 16 bits.
+        """
+        for index in range(len(self.knobs)):
+            place = (*leanest[:index], 0, *leanest[index + 1 :])
+            if leanest[index] and self.fits(self.at(place)):
+                return self._without_the_needless(place)
+        return None
+
+    def _without_the_needless(self, place: Place) -> Place:
+        """Return `place` with every knob turned back that need not be turned.
+
+        The search relies on memory falling with each step; where once it does not, a
+        change could be left that saves nothing. The dearest are tried first.
+        """
+        for index in self._dearest_first(place):
+            undone = (*place[:index], 0, *place[index + 1 :])
+            if place[index] and self.fits(self.at(undone)):
+                return self._without_the_needless(undone)
+        return place
+
+    def _dearest_first(self, place: Place) -> list[int]:
+        return sorted(
+            range(len(self.knobs)),
+            key=lambda index: -self.knobs[index].settings[place[index]].price,
+        )
+
     def _leaned(self, place: Place) -> Place:
         """Return `place` with all that costs no quality at its leanest.
 
@@ -122,11 +152,7 @@ class Search:
 
         For wishes with so many combinations that the search would take too long.
         """
-        dearest = sorted(
-            range(len(self.knobs)),
-            key=lambda index: -self.knobs[index].settings[place[index]].price,
-        )
-        for index in dearest:
+        for index in self._dearest_first(place):
             place = (*place[:index], self._least(index, place), *place[index + 1 :])
         return place
 

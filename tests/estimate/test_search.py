@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.estimate.advice import fit_plan
-from core.estimate.knobs import Knob, Setting, knobs
+from core.estimate.knobs import Knob, Setting, knobs, turned
 from core.estimate.memory import estimate
 from core.estimate.search import Search, slowness
 from core.hardware.budget import device_budget
 from core.models.catalogue import catalogue_shape
 from core.models.shape import ModelShape
-from core.plan.fields import value_of
+from core.plan.fields import changed_keys, value_of
 from core.plan.plan import Method, Plan, Training
 from core.units import GIB
 
@@ -159,3 +159,85 @@ def test_rows_are_cut_for_nothing_only_where_none_is_so_long() -> None:
     ]
     assert "lora" == fit.plan.method.kind
     assert fit.estimate.fits
+
+
+@st.composite
+def wishes(draw: st.DrawFn) -> Plan:
+    """Draw plans a person might start from."""
+    return Plan(
+        method=Method(
+            kind=draw(st.sampled_from(("lora", "qlora", "lora8"))),
+            rank=draw(st.sampled_from((4, 8, 32, 100))),
+            use_dora=draw(st.booleans()),
+            double_quant=draw(st.booleans()),
+            target_modules=draw(
+                st.sampled_from((("all-linear",), ("q_proj", "v_proj"), ("down_proj",)))
+            ),
+        ),
+        train=Training(
+            batch_size=draw(st.integers(1, 12)),
+            gradient_accumulation=draw(st.sampled_from((1, 3, 8))),
+            seq_len=draw(st.sampled_from((100, 512, 1000, 3072))),
+            optimizer=draw(st.sampled_from(("adamw_torch", "paged_adamw_32bit"))),
+            attention=draw(st.sampled_from(("sdpa", "eager"))),
+            gradient_checkpointing=draw(st.booleans()),
+        ),
+    )
+
+
+@given(
+    wishes(),
+    st.integers(900, 9000),
+    st.sets(st.sampled_from(("batch", "seq_len", "method", "rank", "optimizer"))),
+)
+@settings(deadline=None, max_examples=25)
+def test_any_wish_comes_back_whole(wish: Plan, mib: int, keep: set[str]) -> None:
+    """What is kept stays, the effective batch too; what is told adds up and is needed."""
+    card, small = device_budget(gpu_memory=mib << 20), shape()
+    fit = fit_plan(wish, small, card, keep)
+    names = {
+        "batch": "train.batch_size", "seq_len": "train.seq_len", "rank": "method.rank",
+        "method": "method.kind", "optimizer": "train.optimizer",
+    }  # fmt: skip
+    changed = {change.field for change in fit.changes}
+
+    assert not changed & {names[name] for name in keep}
+    assert wish.train.effective_batch == fit.plan.train.effective_batch
+    assert set(changed_keys(fit.plan, wish)) == changed
+    first = estimate(wish, small, card)
+    assert first.high - fit.estimate.high == sum(one.saves for one in fit.changes)
+    if first.fits:
+        assert wish == fit.plan
+    for change in fit.changes:
+        if fit.estimate.fits and change.field != "train.gradient_accumulation":
+            undone = turned(fit.plan, change.field, change.before)
+            assert not estimate(undone, small, card).fits
+    if not fit.estimate.fits:
+        kept = {names[name] for name in keep}
+        for knob in knobs(wish, small, card, kept):
+            assert knob.settings[-1].value == value_of(fit.plan, knob.key)
+
+
+def test_a_search_asks_a_hundred_times_at_most() -> None:
+    """Of ten thousand combinations, so that an answer comes while one looks."""
+    wish = Plan(
+        method=Method(rank=64),
+        train=Training(batch_size=4, gradient_accumulation=4, seq_len=8192),
+    )
+    large, card = shape("Qwen/Qwen3-8B"), device_budget(gpu_memory=8 * GIB)
+    asked: list[Plan] = []
+
+    def fits(plan: Plan) -> bool:
+        asked.append(plan)
+        return estimate(plan, large, card).fits
+
+    search = Search(
+        plan=wish,
+        knobs=knobs(wish, large, card, ()),
+        fits=fits,
+        slowness=slowness(wish, large, card),
+    )
+
+    assert search.best() is not None
+    assert math.prod(len(knob.settings) for knob in search.knobs) > 5_000
+    assert len(asked) <= 100
