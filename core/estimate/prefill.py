@@ -38,37 +38,17 @@ class _NoGraph(Graph):
         inputs: object,  # noqa: ARG002 - nothing depends on them
         saved: tuple[Storage, ...],  # noqa: ARG002
         backward: Backward,  # noqa: ARG002
+        narrow: tuple[int, ...] = (),  # noqa: ARG002
     ) -> Node | None:
         return None
 
 
 class _Reader(Decoder):
-    """A decoder that keeps keys and values, as transformers' ``DynamicCache`` does."""
-
-    cached: list[Storage]
-    keeps: bool
-    _scores: Value | None = None
-
-    def block(self, block: Block, x: Value) -> Value:
-        """Return the layer's output; until then scores that exist have a name."""
-        out = super().block(block, x)
-        self._scores = None
-        return out
-
-    def _eager(
-        self, attention: Attention, query: Value, key: Value, value: Value
-    ) -> Value:
-        out = super()._eager(attention, query, key, value)
-        self._scores = self.new(
-            self.rows * self.length * attention.heads, query.item_bytes
-        )
-        return out
+    """A decoder of prompts longer than a window, too."""
 
     def _attended(
         self, attention: Attention, query: Value, key: Value, value: Value
     ) -> Value:
-        if self.keeps:
-            key, value = self._remembered(key), self._remembered(value)
         if attention.window is None or self.length <= attention.window:
             return super()._attended(attention, query, key, value)
         # A window shorter than the prompt needs a mask, which flash kernels do not take:
@@ -86,12 +66,6 @@ class _Reader(Decoder):
             return self.habits
         return replace(self.habits, kernel="efficient")
 
-    def _remembered(self, x: Value) -> Value:
-        """``torch.cat((cache, x))``: a copy that stays."""
-        out = self.new(x.elements, x.item_bytes)
-        self.cached.append(out.storage)
-        return out
-
 
 def read_prompt(
     shape: ModelShape, method: Method, habits: Habits, *, tokens: int, batch: int = 1
@@ -101,13 +75,12 @@ def read_prompt(
     The engine reads a conversation anew for every answer, whole, and asks for the last
     token's logits only.
     """
+    habits = replace(habits, keeps_cache=True)
     cache = cache_bytes(shape, habits, tokens=tokens, batch=batch)
     peak = 0
     for block in shape.blocks:
         tape = Tape()
         reader = _reader(tape, method, habits, batch=batch, length=tokens)
-        reader.keeps = True
-        reader.cached = []
         own = _cache_of(block, habits, tokens=tokens, batch=batch)
         tape.ballast(cache - own, ACTIVATION)
         _act(reader, shape, block, habits)
@@ -132,7 +105,6 @@ def measure_loss(
     for block, own in zip(shape.blocks, narrowed, strict=True):
         tape = Tape()
         reader = _reader(tape, method, habits, batch=batch, length=length)
-        reader.keeps = False
         tape.ballast(copies - own, WORKSPACE)
         last = _act(reader, shape, block, habits)
         _chunk(tape, shape, habits, batch * length)
@@ -226,9 +198,13 @@ def _sample(tape: Tape, shape: ModelShape, habits: Habits, batch: int) -> None:
 
 
 def _chunk(tape: Tape, shape: ModelShape, habits: Habits, tokens: int) -> None:
-    """One chunk's logits and their log-softmax, both in 32 bits."""
-    picked = tape.hold(tokens * shape.hidden * habits.item_bytes)
+    """One chunk's logits, widened to 32 bits and turned into a loss in place."""
+    item = habits.item_bytes
+    picked = tape.hold(tokens * shape.hidden * item)
     words = min(tokens, chunk_tokens(shape.vocabulary)) * shape.vocabulary
+    raw = tape.hold(words * item, LOGITS) if item != 4 else None
     wide = tape.hold(words * 4, LOGITS)
-    tape.brush(words * (8 if shape.softcap else 4), LOGITS)
+    del raw
+    if shape.softcap:
+        tape.brush(words * 4, LOGITS)
     del picked, wide

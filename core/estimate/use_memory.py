@@ -55,11 +55,9 @@ def evaluate_need(
     how = replace(habits(plan, budget, "tunesmith"), input_gradient=False)
     adapters = adapters if plan.method.has_adapter else 0
     method = plan.method if adapters else replace(plan.method, kind="full")
-    train = plan.train
-    peak = measure_loss(
-        shape, method, how, length=train.seq_len, batch=train.batch_size
-    )
-    tokens = train.batch_size * train.seq_len
+    length, batch = how.width(plan.train.seq_len), plan.train.batch_size
+    peak = measure_loss(shape, method, how, length=length, batch=batch)
+    tokens = batch * length
     return _need(
         plan.method,
         shape,
