@@ -55,9 +55,7 @@ def present_answer(state: FitsState) -> AnswerView:
         free_bytes=(found.available or 0) if found else 0,
         free_label="free there" if state.other else "free now",
         learned_text=_learned_text(found),
-        time_line=(
-            time_text(state.plan, None, state.forecast, state.judged) if found else ""
-        ),
+        time_line=_time_line(state) if found else "",
         can_make_fit=found is not None and not found.fits,
         offer_text=_offer_text(state),
         exact=present_exact(state.exact),
@@ -81,6 +79,11 @@ def _learned_text(found: MemoryEstimate | None) -> str:
         return ""
     text = found.learned.text
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _time_line(state: FitsState) -> str:
+    text = time_text(state.plan, None, state.forecast, state.judged)
+    return f"Time: {text[:1].lower()}{text[1:]}" if text else ""
 
 
 def _offer_text(state: FitsState) -> str:

@@ -100,6 +100,7 @@ class QuestionCard(Card):
         self.add(self.checkpointing)
         self.add(self.effective)
         self.body.addLayout(row(self.draft, STRETCH))
+        self.body.addStretch(1)
 
     def render_view(self, view: QuestionView) -> None:
         """Show `view`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.fits.state import FitsState
@@ -46,7 +48,7 @@ def present_question(state: FitsState) -> QuestionView:
     known_cards = {name for name, _ in _CARDS}
     is_card = state.device_key in known_cards or not state.device_key
     return QuestionView(
-        models=tuple((m.id, _model_words(m)) for m in state.listed or ()),
+        models=_model_options(state.listed or ()),
         model_key=chosen.id if chosen else "",
         model_text=state.model_text or _unlisted(state),
         model_detail=_model_detail(state),
@@ -82,11 +84,27 @@ def _here(budget: DeviceBudget | None) -> str:
     return f"This machine · {budget.name}"
 
 
+def _model_options(models: Sequence[ModelFacts]) -> tuple[tuple[str, str], ...]:
+    """Return each model's id and words; who made it where the name alone is not one."""
+    seen = Counter(model.name for model in models)
+    return tuple(
+        (
+            model.id,
+            _model_words(model) if seen[model.name] == 1 else _whole_words(model),
+        )
+        for model in models
+    )
+
+
 def _model_words(model: ModelFacts) -> str:
     size = f" · {count_text(model.parameters)}" if model.parameters else ""
     where = " · here" if model.local else ""
-    owner = model.id.rpartition("/")[0] if model.source != "local" else ""
-    return f"{model.name}{size}{where}" + (f" · {owner}" if owner else "")
+    return f"{model.name}{size}{where}"
+
+
+def _whole_words(model: ModelFacts) -> str:
+    owner = model.id.removesuffix(model.name).rstrip("/")
+    return f"{_model_words(model)} · {owner}" if owner else _model_words(model)
 
 
 def _unlisted(state: FitsState) -> str:

@@ -297,10 +297,28 @@ class FitGrid(QTableView):
         if columns < 2:
             return
         room = self.viewport().width()
-        first = round(room * _NAME_PARTS / (_NAME_PARTS + columns - 1))
-        self.setColumnWidth(0, first)
-        for at in range(1, columns):
-            self.setColumnWidth(at, (room - first) // (columns - 1))
+        share = room / (_NAME_PARTS + columns - 1)
+        widths = [max(round(share), self._need(at)) for at in range(1, columns)]
+        for at, width in enumerate(widths, start=1):
+            self.setColumnWidth(at, width)
+        self.setColumnWidth(0, max(theme.px(80), room - sum(widths)))
+
+    def _need(self, column: int) -> int:
+        """Return the pixels the widest figure of a column takes, with its mark."""
+        texts = [
+            row.cells[column - 1].text
+            for row in self._rows.rows
+            if len(row.cells) >= column
+        ]
+        longest = max([*texts, self._rows.columns[column]], key=len)
+        metrics = QFontMetricsF(theme.font("body", weight=500))
+        has_mark = any(
+            row.cells[column - 1].tone is not None
+            for row in self._rows.rows[:1]
+            if len(row.cells) >= column
+        )
+        mark = theme.px(9) + 7 if has_mark else 0
+        return round(metrics.horizontalAdvance(longest)) + mark + 18
 
     def _on_picked(self, index: QModelIndex) -> None:
         row: GridRow = index.data(_ROW)
