@@ -201,25 +201,40 @@ def _corrected(
     """Return the forecast moved by what runs showed, shrunk towards no correction.
 
     A normal prior over ln(measured / forecast), as wide as data sheets are off, meets
-    the runs; those of another model or method count less. Without a data sheet there is
-    nothing to shrink to. Every run seen lies within the bounds.
+    the runs' weighted median (one run beside a game must not count); those of another
+    model or method weigh less. Without a data sheet there is nothing to shrink to. Nine
+    of ten runs seen lie within the bounds.
     """
     ratios = [_ratio(run) for run in runs]
     weights = [1 / _spread(run, plan) ** 2 for run in runs]
     prior = 1 / _PRIOR_SPREAD**2 if known_card else 0.0
     precision = sum(weights) + prior
-    mean = sum(w * r for w, r in zip(weights, ratios, strict=True)) / precision
+    middle = sum(weights) * _weighted_median(ratios, weights) / precision
     again = min(_spread(run, plan) for run in runs)
     spread = _Z * math.sqrt(1 / precision + again**2)
-    low, high = min(mean - spread, *ratios), max(mean + spread, *ratios)
+    near = sorted(ratios, key=lambda ratio: abs(ratio - middle))
+    near = near[: math.ceil(0.9 * len(near))]
+    low, high = min(middle - spread, *near), max(middle + spread, *near)
     many = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
     return Forecast(
-        tokens_per_s=reference * math.exp(mean),
+        tokens_per_s=reference * math.exp(middle),
         low=reference * math.exp(low),
         high=reference * math.exp(high),
         basis="runs",
         reason=f"From {many} measured on this machine.",
     )
+
+
+def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
+    """Return the value with half of the weight on either side."""
+    half, passed, before = sum(weights) / 2, 0.0, 0.0
+    for value, weight in sorted(zip(values, weights, strict=True)):
+        if passed > half:
+            return before
+        if passed == half and passed > 0:
+            return (before + value) / 2
+        passed, before = passed + weight, value
+    return before
 
 
 def _ratio(run: Outcome) -> float:

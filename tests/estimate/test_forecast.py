@@ -179,14 +179,24 @@ def test_a_processor_is_forecast_from_its_runs_alone() -> None:
 
 
 @given(st.lists(st.floats(50, 20_000), min_size=1, max_size=30))
-def test_every_run_lies_within_the_bounds(rates: list[float]) -> None:
-    """A miss is never hidden, and the expected rate stands between the bounds."""
+def test_nine_of_ten_runs_lie_within_the_bounds(rates: list[float]) -> None:
+    """The expected rate stands between bounds that nearly all runs kept."""
     found, plain = told([outcome(r) for r in rates]), told([])
+    recent = [plain.tokens_per_s * rate / 1000 for rate in rates[-20:]]
+    within = [found.low * 0.999 <= one <= found.high * 1.001 for one in recent]
 
     assert found.low <= found.tokens_per_s <= found.high
-    for measured in rates[-20:]:
-        as_here = plain.tokens_per_s * measured / 1000
-        assert found.low * 0.999 <= as_here <= found.high * 1.001
+    assert within.count(True) >= 0.9 * len(within)
+
+
+def test_one_run_beside_a_game_hardly_counts() -> None:
+    """The middle of the runs decides, not their mean."""
+    steady = [outcome(1000)] * 9
+
+    disturbed = told([*steady, outcome(100)])
+
+    assert told(steady).tokens_per_s == pytest.approx(disturbed.tokens_per_s, rel=0.02)
+    assert disturbed.low > told([]).low
 
 
 def test_every_model_and_method_has_a_plausible_rate() -> None:
