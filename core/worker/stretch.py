@@ -259,7 +259,7 @@ class Stretch:
             return [filled[at : at + size] for at in range(0, len(filled), size)]
 
         self._heart.at(step=self._standing.step, steps=self._course.steps)
-        sampler = Sampler(learner, rows, tokenizer)
+        sampler = Sampler(learner, rows, tokenizer, seq_len=training.seq_len)
         return Loop(
             learner,
             training=training,
