@@ -18,7 +18,7 @@ Backward = Callable[[Storage], Sequence[Gradient]]
 class Node:
     """One operation of the forward pass."""
 
-    __slots__ = ("backward", "frame", "inputs", "number", "saved", "slot")
+    __slots__ = ("backward", "frame", "inputs", "narrow", "number", "saved", "slot")
 
     def __init__(
         self, number: int, inputs: "tuple[Node | None, ...]", backward: Backward
@@ -27,6 +27,7 @@ class Node:
         self.inputs = inputs
         self.backward = backward
         self.saved: tuple[Storage, ...] = ()
+        self.narrow: tuple[int, ...] = ()
         self.frame: Frame | None = None
         self.slot = 0
 
@@ -104,13 +105,23 @@ class Graph:
         inputs: Sequence[Value],
         saved: tuple[Storage, ...],
         backward: Backward,
+        narrow: tuple[int, ...] = (),
     ) -> Node | None:
-        """Return the node of an operation, or None if no input needs a gradient."""
+        """Return the node of an operation, or None if no input needs a gradient.
+
+        Args:
+            inputs: What it works on.
+            saved: What its backward pass needs.
+            backward: Makes the inputs' gradients from the output's.
+            narrow: Bytes of each gradient once it is brought to its input's type and
+                size, which happens after `saved` is let go of; 0 where it has both.
+        """
         nodes = tuple(value.node for value in inputs)
         if not any(nodes):
             return None
         self._made += 1
         node = Node(self._made, nodes, backward)
+        node.narrow = narrow
         if not saved:
             return node
         if self._capturing is not None:
@@ -171,6 +182,8 @@ class Graph:
                 node.frame = None  # with the last of them goes the stretch's input
             given = node.backward(waiting.pop(node))
             node.saved = ()
+            if node.narrow:
+                given = self._narrowed(list(given), node.narrow)
             for target, part in zip(node.inputs, given, strict=True):
                 if target is None or part is None:
                     continue
@@ -184,11 +197,23 @@ class Graph:
             given = part = None
         return kept
 
+    def _narrowed(
+        self, given: list[Gradient], sizes: tuple[int, ...]
+    ) -> Sequence[Gradient]:
+        """Bring gradients to their inputs' types (validate_outputs in engine.cpp)."""
+        for number, size in enumerate(sizes):
+            part = given[number]
+            if size and part is not None:
+                kind = part.kind
+                given[number] = self.tape.hold(size, kind)
+            part = None
+        return given
+
     def _sum(self, first: Storage, second: Storage) -> Storage:
         # Gradients are added in place when nobody else looks at the first
         # (accumulate in torch/csrc/autograd/input_buffer.cpp). Two references: the
         # argument here and getrefcount's own.
-        if sys.getrefcount(first) <= 2:
+        if sys.getrefcount(first) <= 2 and not first.is_viewed:
             return first
         return self.tape.hold(max(first.n_bytes, second.n_bytes), first.kind)
 

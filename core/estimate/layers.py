@@ -12,9 +12,10 @@ from core.estimate.tape import GRADIENT, WORKSPACE, Storage
 from core.models.shape import Linear, NormKind
 from core.plan.plan import Method
 
-# bitsandbytes 0.50: up to this many rows the fused 4-bit kernel is used, above it the
+# bitsandbytes 0.50: up to this many rows (more on some cards, for some shapes) the fused
+# 4-bit kernel is used (backends/cuda/ops.py, _gemm_4bit_use_custom_cuda), above it the
 # weight is dequantised first.
-_FUSED_4BIT_ROWS = 1536
+_FUSED_4BIT_ROWS = 64
 _BLOCK = 64
 
 
@@ -73,9 +74,15 @@ class Layers(Ops):
         """
         tape, rows = self.tape, self.rows
         node = self.graph.add(
-            (x,), (self._frozen,), lambda _: (tape.hold(rows * inputs * item),)
+            (x,), (self._frozen,), lambda _: (self._viewed(rows * inputs * item),)
         )
         return Value(tape.hold(rows * outputs * item), rows * outputs, item, node)
+
+    def _viewed(self, n_bytes: int) -> Storage:
+        """Return a product of flattened rows, seen again as batch and sequence."""
+        made = self.tape.hold(n_bytes)
+        made.is_viewed = True
+        return made
 
     def _four_bit(self, x: Value, linear: Linear) -> Value:
         tape, rows, item = self.tape, self.rows, self.habits.item_bytes
@@ -159,7 +166,7 @@ class Layers(Ops):
         elements = inputs * outputs
 
         def backward(_: Storage) -> tuple[Storage | None, Storage]:
-            to_x = tape.hold(rows * inputs * item) if needs_x else None
+            to_x = self._viewed(rows * inputs * item) if needs_x else None
             to_weight = tape.hold(elements * item, GRADIENT)
             if item != 4:
                 wide = tape.hold(elements * 4, GRADIENT)

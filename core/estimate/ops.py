@@ -60,14 +60,13 @@ class Ops:
         elements = max(a.elements, b.elements)
         out = tape.hold(elements * item)
 
-        def narrowed(gradient: Storage, value: Value_) -> Storage | None:
-            needs, item_bytes, size = value
-            if not needs:
-                return None
-            return gradient if item_bytes == item else tape.hold(size)
-
         a_, b_ = _facts(a), _facts(b)
-        node = self.graph.add((a, b), (), lambda g: (narrowed(g, a_), narrowed(g, b_)))
+        node = self.graph.add(
+            (a, b),
+            (),
+            lambda g: (g if a_[0] else None, g if b_[0] else None),
+            (_narrow(a_, item), _narrow(b_, item)),
+        )
         return Value(out, elements, item, node)
 
     def mul(self, a: Value, b: Value) -> Value:
@@ -77,16 +76,14 @@ class Ops:
         a_, b_ = _facts(a), _facts(b)
         size = elements * item
 
-        def part(value: Value_) -> Storage | None:
-            needs, item_bytes, own = value
-            if not needs:
-                return None
-            made = tape.hold(size)
-            return made if item_bytes == item else tape.hold(own)
+        def backward(_: Storage) -> tuple[Storage | None, Storage | None]:
+            to_a = tape.hold(size) if a_[0] else None
+            return to_a, tape.hold(size) if b_[0] else None
 
         saved = (*((b.storage,) if a_[0] else ()), *((a.storage,) if b_[0] else ()))
         # inputs are saved before there is a result: a recomputation may end here
-        node = self.graph.add((a, b), saved, lambda _: (part(a_), part(b_)))
+        narrow = _narrow(a_, item), _narrow(b_, item)
+        node = self.graph.add((a, b), saved, backward, narrow)
         return Value(tape.hold(size), elements, item, node)
 
     def square_mean(self, x: Value, rows: int) -> Value:
@@ -115,14 +112,12 @@ class Ops:
 
         def backward(_: Storage) -> tuple[Storage | None, Storage | None]:
             to_x = tape.hold(size)
-            if not needs_factor:
-                return (to_x, None)
-            product = tape.hold(size)  # grad * x, before the sum over columns
-            to_factor = tape.hold(small)
-            del product
-            return (to_x, to_factor)
+            return to_x, tape.hold(size) if needs_factor else None
 
-        node = self.graph.add((x, factor), (x.storage, factor.storage), backward)
+        # the factor's is summed over columns
+        node = self.graph.add(
+            (x, factor), (x.storage, factor.storage), backward, (0, small)
+        )
         return Value(out, x.elements, x.item_bytes, node)
 
     def rotate_half(self, x: Value) -> Value:
@@ -155,6 +150,11 @@ class Ops:
 Value_ = tuple[bool, int, int]
 """Whether a gradient is wanted, bytes an element, bytes in all: what a closure may keep
 of a Value without keeping the tensor itself alive."""
+
+
+def _narrow(value: Value_, item: int) -> int:
+    """Return the bytes of a gradient brought to its input's type; 0 if it has it."""
+    return 0 if value[1] == item else value[2]
 
 
 def _facts(value: Value) -> Value_:

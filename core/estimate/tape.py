@@ -28,12 +28,14 @@ def rounded(n_bytes: int) -> int:
 class Storage:
     """The bytes behind one or more tensors."""
 
-    __slots__ = ("_tape", "kind", "n_bytes")
+    __slots__ = ("_tape", "is_viewed", "kind", "n_bytes")
 
     def __init__(self, tape: "Tape", n_bytes: int, kind: Kind) -> None:
         self._tape = tape
         self.n_bytes = n_bytes
         self.kind = kind
+        self.is_viewed = False
+        """Seen through a view, which keeps a hand on it."""
 
     def __del__(self) -> None:
         tape = self._tape
