@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# bitsandbytes 0.50: up to this many rows a fused kernel multiplies in 4 bits; above it
-# the weight is dequantised first (csrc/gemm_4bit dispatch).
-_FUSED_ROWS = 1536
+# bitsandbytes 0.50: up to this many rows and more, by card and shape, a fused kernel
+# multiplies in 4 bits; the batches one trains with are above it, and
+# the weight is dequantised first (backends/cuda/ops.py, _gemm_4bit_use_custom_cuda).
+_FUSED_ROWS = 64
 _BLOCK = 64
 _BIAS_COLUMNS = 16
 
