@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.errors import RequestError
-from core.units import MIB
+from core.units import GIB, MIB
 
 CardKind = Literal["consumer", "laptop", "workstation", "data-centre"]
 
@@ -75,10 +75,11 @@ def find_card(name: str) -> Card:
             f"“{name}” can be more than one card.",
             hint="Name one of: " + ", ".join(card.name for card in plain[:8]) + ".",
         )
-    names = [card.name for card in cards()]
-    lowered = {card.lower(): card for card in names}
-    near = difflib.get_close_matches(name.lower(), list(lowered), 3, 0.3)
-    hint = "Did you mean " + " or ".join(lowered[key] for key in near) + "? "
+    told = _by_all_it_says(name)
+    if told is not None:
+        return told
+    near = _nearest(name)
+    hint = "Did you mean " + " or ".join(near) + "? "
     raise RequestError(
         "gpu.unknown",
         f"No graphics card called “{name}” is in the table.",
@@ -86,7 +87,30 @@ def find_card(name: str) -> Card:
     )
 
 
-@functools.lru_cache(maxsize=64)
+def _nearest(name: str) -> list[str]:
+    """Return up to three names that share most words with `name`, or sound like it."""
+    wanted, scores = _words(name), dict[str, tuple[int, float]]()
+    for card in cards():
+        alike = difflib.SequenceMatcher(None, name.lower(), card.name.lower()).ratio()
+        common = len(wanted & _words(card.name) - {"rtx", "gtx", "laptop", "ti"})
+        if common or alike >= 0.3:
+            scores[card.name] = common, alike
+    return sorted(scores, key=lambda known: scores[known], reverse=True)[:3]
+
+
+def _by_all_it_says(name: str) -> Card | None:
+    """Return the row meant by a name that says more than the table's, or None.
+
+    As drivers and shops do: ``RTX 3060 12GB``, ``NVIDIA A100-SXM4-40GB``.
+    """
+    size = re.search(r"(\d+)\s*gi?b\b", name.lower())
+    if size is not None:
+        return card_of(name, int(size.group(1)) * GIB)
+    found = {card_of(name, card.memory) for card in cards()} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+@functools.lru_cache(maxsize=256)
 def card_of(name: str, memory: int) -> Card | None:
     """Return the row for a card as its driver names it, or None where none is meant.
 
@@ -121,6 +145,8 @@ def _model_words(name: str) -> frozenset[str]:
 
 def _words(name: str) -> frozenset[str]:
     """Return the telling words: letters and numbers apart, makers' words dropped."""
-    spaced = re.sub(r"(?<=\d)(?=gi?b)", " ", name.lower())
-    words = re.findall(r"[a-z0-9]+", spaced)
+    plain = re.sub(r"\b(mobile|notebook)\b", "laptop", name.lower())
+    plain = re.sub(r"(rtx|gtx)(?=\d)", r"\1 ", plain)
+    plain = re.sub(r"(?<=\d)(?=ti|super|laptop|gi?b)|(?<=ti)(?=super)", " ", plain)
+    words = re.findall(r"[a-z0-9]+", plain)
     return frozenset(words) - {"nvidia", "geforce", "gb", "gib", "graphics", "tesla"}

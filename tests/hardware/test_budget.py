@@ -21,6 +21,13 @@ from tests.hardware.fake_nvml import Card, FakeNvml
         ("A100-80GB", "A100 80GB"),
         ("t4", "Tesla T4"),
         ("RTX 4060 Ti 16GB", "GeForce RTX 4060 Ti 16GB"),
+        ("rtx3090ti", "GeForce RTX 3090 Ti"),
+        ("RTX4070TiSuper", "GeForce RTX 4070 Ti SUPER"),
+        ("RTX 4090 Mobile", "GeForce RTX 4090 Laptop"),
+        ("NVIDIA GeForce RTX 4070 Laptop GPU", "GeForce RTX 4070 Laptop"),
+        ("RTX 3060 12GB", "GeForce RTX 3060"),
+        ("NVIDIA A100-SXM4-40GB", "A100 40GB"),
+        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", "RTX PRO 6000 Blackwell"),
     ],
 )
 def test_a_card_is_found_by_the_name_people_use(asked: str, name: str) -> None:
@@ -30,7 +37,13 @@ def test_a_card_is_found_by_the_name_people_use(asked: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "code"),
-    [("", "gpu.unknown"), ("voodoo 2", "gpu.unknown"), ("a100", "gpu.ambiguous")],
+    [
+        ("", "gpu.unknown"),
+        ("voodoo 2", "gpu.unknown"),
+        ("RTX 9990 Ti", "gpu.unknown"),
+        ("a100", "gpu.ambiguous"),
+        ("5060 ti", "gpu.ambiguous"),
+    ],
 )
 def test_a_name_that_says_too_little_is_refused(asked: str, code: str) -> None:
     """The answer names what could be meant, or another way to ask."""
