@@ -73,7 +73,9 @@ class Compared:
     @property
     def is_inside(self) -> bool | None:
         """Whether the process stayed within what was said; None: not to be told."""
-        if self.low is None or self.high is None or not self.is_whole:
+        if self.low is None or self.high is None:
+            return None
+        if not (self.is_whole and self.is_complete):
             return None
         return self.low <= self.measured_process <= self.high
 
@@ -138,7 +140,7 @@ def compared(outcome: Outcome, planned: int | None = None) -> Compared:
         parts=parts,
         low=outcome.low if outcome.promised_low is None else outcome.promised_low,
         high=outcome.high if outcome.promised_high is None else outcome.promised_high,
-        is_whole=len(parts) == all_of_them and outcome.complete,
+        is_whole=len(parts) == all_of_them,
         is_complete=outcome.complete,
     )
 
