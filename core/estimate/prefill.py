@@ -1,8 +1,8 @@
 """Forward passes without gradients, acted out: reading a prompt, measuring a loss.
 
 Nothing is saved for a backward pass, so what one layer makes is gone with it; only the
-cache of keys and values grows. All layers of one kind need the same, so one of each kind
-is acted out on top of the whole cache.
+cache of keys and values grows. All layers of a kind need the same, so two of each
+kind are acted out on top of the whole cache.
 """
 
 from dataclasses import dataclass, replace
@@ -82,7 +82,7 @@ def read_prompt(
         tape = Tape()
         reader = _reader(tape, method, habits, batch=batch, length=tokens)
         own = _cache_of(block, habits, tokens=tokens, batch=batch)
-        tape.ballast(cache - own, ACTIVATION)
+        tape.ballast(cache - _acted(block) * own, ACTIVATION)
         _act(reader, shape, block, habits)
         _sample(tape, shape, habits, batch)
         peak = max(peak, tape.peak)
@@ -105,9 +105,9 @@ def measure_loss(
     for block, own in zip(shape.blocks, narrowed, strict=True):
         tape = Tape()
         reader = _reader(tape, method, habits, batch=batch, length=length)
-        tape.ballast(copies - own, WORKSPACE)
+        tape.ballast(copies - _acted(block) * own, WORKSPACE)
         last = _act(reader, shape, block, habits)
-        _chunk(tape, shape, habits, batch * length)
+        _chunk(tape, shape, habits, last)
         del last
         peak = max(peak, tape.peak)
     return ForwardPeak(cache=0, scratch=peak)
@@ -153,7 +153,10 @@ def _reader(
 
 
 def _act(reader: _Reader, shape: ModelShape, block: Block, habits: Habits) -> Value:
-    """Run one layer and the norm behind the last; return the hidden states."""
+    """Run a layer of one kind and the norm behind the last; return the hidden states.
+
+    Twice, as under autocast the first may hand wider numbers on than it was given.
+    """
     item, rows = habits.rest_bytes, reader.rows
     ids = reader.new(2 * rows, 8)
     # transformers' forward keeps the embeddings beside what goes through the layers
@@ -166,10 +169,15 @@ def _act(reader: _Reader, shape: ModelShape, block: Block, habits: Habits) -> Va
         places = rows * shape.hidden
     positions = reader.new(places, item)
     masks = _masks(reader, shape)
-    x = reader.block(block, x)
+    for _ in range(_acted(block)):
+        x = reader.block(block, x)
     x = reader.norm(x, shape.norm)
     del ids, embedded, positions, masks
     return x
+
+
+def _acted(block: Block) -> int:
+    return min(2, block.count)
 
 
 def _masks(reader: _Reader, shape: ModelShape) -> list[Value]:
@@ -197,10 +205,11 @@ def _sample(tape: Tape, shape: ModelShape, habits: Habits, batch: int) -> None:
     del raw, wide
 
 
-def _chunk(tape: Tape, shape: ModelShape, habits: Habits, tokens: int) -> None:
+def _chunk(tape: Tape, shape: ModelShape, habits: Habits, hidden: Value) -> None:
     """One chunk's logits, widened to 32 bits and turned into a loss in place."""
     item = habits.item_bytes
-    picked = tape.hold(tokens * shape.hidden * item)
+    tokens = hidden.elements // shape.hidden
+    picked = tape.hold(hidden.elements * hidden.item_bytes)
     words = min(tokens, chunk_tokens(shape.vocabulary)) * shape.vocabulary
     raw = tape.hold(words * item, LOGITS) if item != 4 else None
     wide = tape.hold(words * 4, LOGITS)
