@@ -117,8 +117,12 @@ def card_of(name: str, memory: int) -> Card | None:
     Drivers say more than the table ("NVIDIA A100-SXM4-80GB", "... Laptop GPU"), so the
     row whose words all occur and that says most is taken; of several sizes the nearest
     to `memory` bytes, and none that is a third off: another card hides behind the name.
+    A row's own name means that row, whatever share of its memory there is.
     """
     said = _words(name)
+    for card in cards():
+        if card.name == name:
+            return card
     near = [
         card
         for card in cards()
