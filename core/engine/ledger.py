@@ -1,6 +1,8 @@
 """Every storage that comes and goes, counted while real code runs on fake tensors."""
 
+import sys
 import weakref
+from types import FrameType
 from typing import Any
 
 import torch
@@ -8,6 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 _ROUNDING = 512
+# torch wraps a mode's dispatch in two or three functions of its own.
+_MOST_WRAPPERS = 5
 _FULL_SIZE_SCRATCH = (
     # ATen/native/cuda/SoftMax.cu: grad * output
     torch.ops.aten._softmax_backward_data.default,  # noqa: SLF001
@@ -19,6 +23,32 @@ _FULL_SIZE_SCRATCH = (
 def rounded(n_bytes: int) -> int:
     """Return what the CUDA allocator sets aside for a storage of `n_bytes`."""
     return max(_ROUNDING, -(-n_bytes // _ROUNDING) * _ROUNDING) if n_bytes else 0
+
+
+def _sums_gradients(func: Any, args: Any) -> bool:
+    """Whether autograd itself adds two gradients of one tensor.
+
+    With real tensors it does so in place if nobody else holds the first
+    (torch/csrc/autograd/input_buffer.cpp); fake ones it never overwrites.
+    """
+    if func is not torch.ops.aten.add.Tensor or not isinstance(args[1], torch.Tensor):
+        return False
+    if torch._C._current_graph_task_id() == -1:  # noqa: SLF001 # pyright: ignore
+        return False  # no backward pass is under way
+    first = args[0].untyped_storage()
+    # the tensor itself and Python's handle on its storage
+    count: int = torch._C._storage_Use_Count(first._cdata)  # noqa: SLF001 # pyright: ignore
+    return count <= 2 and _asked_by_autograd()
+
+
+def _asked_by_autograd() -> bool:
+    """Whether no formula written in Python asked for the operation."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001
+    for _ in range(_MOST_WRAPPERS):
+        if frame is None or frame.f_code.co_name == "_engine_run_backward":
+            return frame is not None
+        frame = frame.f_back
+    return False
 
 
 class Ledger(TorchDispatchMode):
@@ -44,15 +74,19 @@ class Ledger(TorchDispatchMode):
         self._phase = phase
         self._note(self.live)
 
-    def hold(self, tensor: torch.Tensor) -> None:
-        """Count the storage behind `tensor` from now on."""
+    def hold(self, tensor: torch.Tensor, *, unseen: bool = False) -> None:
+        """Count the storage behind `tensor` from now on.
+
+        `unseen`: it takes another's place, which is about to be let go of.
+        """
         storage = tensor.untyped_storage()
         key = storage._cdata  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         if key in self._known:
             return
         size = rounded(storage.nbytes())
         self.live += size
-        self._note(self.live)
+        if not unseen:
+            self._note(self.live)
 
         def gone(_: Any, key: int = key, size: int = size) -> None:
             self.live -= size
@@ -72,9 +106,10 @@ class Ledger(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
+        in_place = _sums_gradients(func, args)
         for item in tree_iter(out):
             if isinstance(item, torch.Tensor):
-                self.hold(item)
+                self.hold(item, unseen=in_place)
         if func in _FULL_SIZE_SCRATCH:
             self.brush(args[0].numel() * args[0].element_size())
         return out

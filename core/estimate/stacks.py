@@ -144,8 +144,11 @@ class StackStep:
         shape, layers, rest = self.shape, self.layers, self.habits.rest_bytes
         size = self.tokens * shape.hidden
         x = layers.new(size, rest)
-        if self.habits.input_gradient:
+        if self.plan.train.gradient_checkpointing:
+            # transformers asks the words for a gradient, which keeps them (modeling_
+            # utils.py, enable_input_require_grads)
             x = layers.leaf(x)
+            self._held.append(x.storage)
         tables = [n for n in shape.embeddings[1:] if n % shape.hidden == 0]
         if shape.blocks[0].attention.position_bias:
             tables = []
