@@ -3,6 +3,8 @@
 Pure, no torch, a few milliseconds; device, main memory and disk are each judged.
 """
 
+from collections.abc import Mapping
+
 from core.estimate.use_answer import (
     ExportFormat,
     Need,
@@ -21,6 +23,8 @@ __all__ = ["ExportFormat", "UseEstimate", "UseKind", "UsePart", "use_estimate"]
 
 LARGEST_FORMAT: ExportFormat = "gguf"
 """The export that needs most room: merged first, then converted in 16 bits."""
+
+_DO: Mapping[UseKind, str] = {"chat": "chat with", "evaluate": "evaluate"}
 
 
 def use_estimate(  # noqa: PLR0913 - one figure of the question each
@@ -52,6 +56,8 @@ def use_estimate(  # noqa: PLR0913 - one figure of the question each
         host_free: Free bytes of main memory; None leaves them unjudged.
         disk_free: Free bytes where files are written; None leaves them unjudged.
     """
+    if shape.task != "causal" and use in {"chat", "evaluate"}:
+        return _nothing(use, shape, budget)
     context, answers = max(1, context), max(1, answers)
     adapters = max(0, adapters)
     match use:
@@ -71,6 +77,23 @@ def use_estimate(  # noqa: PLR0913 - one figure of the question each
         case "export":
             need = export_need(plan, shape, budget, export_format)
     return _answer(use, need, shape, budget, host_free, disk_free)
+
+
+def _nothing(use: UseKind, shape: ModelShape, budget: DeviceBudget) -> UseEstimate:
+    """Return the answer for a model that does not write text from left to right."""
+    return UseEstimate(
+        use=use,
+        device=0,
+        low=0,
+        high=0,
+        host=0,
+        disk=0,
+        parts=(),
+        available=budget.free,
+        verdict="unknown",
+        reason=f"A {shape.architecture} model is none that Tunesmith can {_DO[use]} yet:"
+        " choose one that writes text, such as Llama, Qwen or Gemma.",
+    )
 
 
 def _answer(

@@ -11,6 +11,7 @@ from core.estimate.use_answer import ExportFormat
 from core.estimate.uses import UseEstimate, UseKind, use_estimate
 from core.hardware.budget import DeviceBudget, cpu_budget, device_budget
 from core.models.catalogue import catalogue, catalogue_shape
+from core.models.reading import read_shape
 from core.models.shape import ModelShape
 from core.plan.plan import Method, MethodKind, Plan
 from core.units import GIB, MIB
@@ -192,3 +193,21 @@ def test_on_a_processor_device_and_memory_are_one() -> None:
     assert found.device == found.host
     assert {"device"} == {part.where for part in found.parts}
     assert use_estimate("chat", Plan(), shape(), cpu_budget()).available is not None
+
+
+def test_a_model_that_writes_no_text_is_told_so() -> None:
+    """Neither a figure that means nothing nor an error in the window."""
+    bert = read_shape(
+        {
+            "model_type": "bert", "hidden_size": 64, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "intermediate_size": 128, "vocab_size": 100,
+            "max_position_embeddings": 64, "type_vocab_size": 2,
+            "architectures": ["BertForSequenceClassification"],
+        }
+    )  # fmt: skip
+    for use in ("chat", "evaluate"):
+        found = use_estimate(use, Plan(), bert, CARD)
+
+        assert ("unknown", False, 0) == (found.verdict, found.fits, found.device)
+        assert "bert" in found.reason
+    assert use_estimate("merge", Plan(), bert, CARD).disk > 0
