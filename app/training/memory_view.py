@@ -35,7 +35,7 @@ def memory_view(found: Compared) -> MemoryView:
     verdict, tone = _verdict(found)
     whole = found.low is not None and found.high is not None and found.is_whole
     return MemoryView(
-        text=f"{found.text}.",
+        text=" ".join(f"{said}." for said in (found.text, found.process_text) if said),
         note=found.note,
         bars=(
             MemoryBarView(

@@ -100,6 +100,7 @@ def _memory_document(memory: Compared) -> dict[str, Any]:
         "measured_process": memory.measured_process,
         "inside": memory.is_inside,
         "text": memory.text,
+        "process_text": memory.process_text,
         "note": memory.note,
     }
 

@@ -23,8 +23,8 @@ def result_text(document: Mapping[str, Any]) -> str:
 def _memory_lines(document: Mapping[str, Any]) -> list[str]:
     memory, peak = document["memory"], document["peak_memory"]
     if memory is not None:
-        note = memory["note"]
-        return [f"Memory: {memory['text']}", *([note] if note else [])]
+        more = (memory["process_text"], memory["note"])
+        return [f"Memory: {memory['text']}", *(line for line in more if line)]
     return [f"Memory: {bytes_text(peak)} measured"] if peak else []
 
 

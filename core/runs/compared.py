@@ -61,6 +61,18 @@ class Compared:
         )
 
     @property
+    def process_text(self) -> str:
+        """The same of the whole process, where that is more than `text` says."""
+        if len(self.parts) < 2 or not (self.is_whole and self.is_complete):
+            return ""
+        difference = self.measured_process / self.predicted_process - 1
+        return (
+            f"The whole process: {bytes_text(self.predicted_process)} predicted,"
+            f" {bytes_text(self.measured_process)} measured"
+            f" ({percent_text(difference)})"
+        )
+
+    @property
     def predicted_process(self) -> int:
         """Everything the process was to hold on the device."""
         return sum(part.predicted for part in self.parts)

@@ -139,6 +139,17 @@ def test_from_plan_to_adapter_to_answers(
     assert result["peak_memory"] > 0
     assert result["predicted_memory"] > 0
 
+    memory = result["memory"]
+    assert result["peak_memory"] == memory["measured"]
+    assert memory["predicted"] <= result["predicted_memory"]
+    assert (2, 96) >= (memory["rows"], memory["width_tokens"])
+    assert f"Memory: {memory['text']}" in cli("runs", "show", result["run_id"]).out
+    learned = cli(
+        "estimate", "--model", str(plan_file.parent / "tiny"), "--json"
+    ).document["learned"]
+    assert 1 == learned["runs"]
+    assert learned["text"].startswith("last run here: ")
+
     (line,) = cli("runs", "--json").document["runs"]
     assert set(line) >= LISTED
     assert ("done", 6, 6) == (line["status"], line["step"], line["steps"])

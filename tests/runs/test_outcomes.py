@@ -263,6 +263,8 @@ def test_predicted_and_measured_are_said_in_one_sentence() -> None:
     assert OUTCOME.measured_process == found.measured_process
     assert OUTCOME.promised_process == found.predicted_process
     assert found.is_inside
+    assert found.process_text.endswith("2.34 GiB predicted, 2.27 GiB measured (−2.9 %)")
+    assert "" == compared(replace(OUTCOME, measured_process=None)).process_text
 
 
 def test_short_rows_are_named_where_they_made_the_difference() -> None:

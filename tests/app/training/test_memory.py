@@ -66,7 +66,10 @@ def test_a_run_that_rests_is_held_against_the_rows_it_had() -> None:
 
     assert 4 * GIB == view.predicted_memory
     assert view.memory is not None
-    assert "4.00 GiB predicted, 4.10 GiB measured (+2.5 %)." == view.memory.text
+    assert view.memory.text == (
+        "4.00 GiB predicted, 4.10 GiB measured (+2.5 %). The whole process: 4.40 GiB"
+        " predicted, 4.50 GiB measured (+2.3 %)."
+    )
     assert "for full rows 6.00 GiB was planned" in view.memory.note
     (figure,) = (one for one in view.figures if one.label == "Peak memory")
     assert "(+2.5 %)" in figure.tip
