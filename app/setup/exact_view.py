@@ -78,7 +78,7 @@ def _text(state: ExactState) -> tuple[str, Tone]:
 
 def _tip(state: ExactState) -> str:
     if not state.can_run:
-        return "Choose a model first."
+        return state.why_not
     return (
         "Run the engine's own training step on tensors without numbers, in a process of"
         " its own. It takes some seconds and can be cancelled."

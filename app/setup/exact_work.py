@@ -9,10 +9,12 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.qtwork.dry_run import DryRunKey, DryRuns, key_of
 from app.setup.state import ExactState, Failure
-from app.setup.words import TRAINABLE
+from app.setup.words import METHOD_NAMES, TRAINABLE
 from core.estimate.answer import MemoryEstimate
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
+from core.models.shape import ModelShape
+from core.models.trainable import untrained
 from core.plan.plan import Plan
 
 _SETTLE_MS: Final = 600  # a person still changing settings has not decided yet
@@ -38,6 +40,7 @@ class ExactWork(QObject):
         self._runs.changed.connect(self.changed)
         self._newest: DryRunKey | None = None
         self._draft: tuple[ModelFacts, Plan, DeviceBudget] | None = None
+        self._why_not = ""
         self._declined: DryRunKey | None = None
         self._is_close = False
         self._checks = False
@@ -60,15 +63,20 @@ class ExactWork(QObject):
         )
 
     def follow(
-        self, facts: ModelFacts | None, plan: Plan, budget: DeviceBudget | None
+        self,
+        facts: ModelFacts | None,
+        plan: Plan,
+        shape: ModelShape | None,
+        budget: DeviceBudget | None,
     ) -> None:
         """Take `plan` as the draft; a dry run of other settings is ended."""
-        if facts is None or budget is None:
-            self._draft = None
-            self._runs.cancel()
-            return
-        self._draft = facts, plan, budget
-        if self._runs.running not in {None, key_of(facts, plan, budget)}:
+        self._draft, self._why_not = None, "Choose a model first."
+        if facts is not None and shape is not None and budget is not None:
+            self._why_not = _why_not(plan, shape)
+            if not self._why_not:
+                self._draft = facts, plan, budget
+        wanted = key_of(*self._draft) if self._draft else None
+        if self._runs.running not in {None, wanted}:
             self._runs.cancel()
 
     def state(self, formula: Callable[[], int]) -> ExactState:
@@ -79,7 +87,7 @@ class ExactWork(QObject):
                 found them too.
         """
         if self._draft is None:
-            return ExactState()
+            return ExactState(why_not=self._why_not)
         key = key_of(*self._draft)
         found, failure = self._runs.tensors(key), self._runs.failure(key)
         if found is not None:
@@ -91,7 +99,7 @@ class ExactWork(QObject):
             formula=0 if found is None else formula(),
             earlier=self._runs.tensors(last) if last and is_same_model else None,
             is_running=self._runs.running == key,
-            can_run=key.method.kind in TRAINABLE,
+            can_run=True,
             failure=None if failure is None else Failure.of(failure),
         )
 
@@ -131,8 +139,16 @@ class ExactWork(QObject):
 
     @Slot()
     def _check(self) -> None:
-        if self._draft is None or self._draft[1].method.kind not in TRAINABLE:
+        if self._draft is None:
             return
         key = key_of(*self._draft)
         if key != self._declined and self._runs.failure(key) is None:
             self._runs.start(*self._draft)
+
+
+def _why_not(plan: Plan, shape: ModelShape) -> str:
+    """Return why the engine has no step of `plan` to act out; empty if it has."""
+    if plan.method.kind not in TRAINABLE:
+        return f"This version does not train by {METHOD_NAMES[plan.method.kind]}."
+    found = untrained(shape)
+    return "" if found is None else found.message

@@ -130,8 +130,8 @@ class FitWork(QObject):
         is_other = asked != self._asked
         self._asked = asked
         budget, shape, wrong = self.state.judged, asked.shape, out_of_reach(asked.plan)
-        can_price = shape is not None and wrong is None
-        self.exact.follow(asked.facts, asked.plan, budget if can_price else None)
+        known = budget if wrong is None else None
+        self.exact.follow(asked.facts, asked.plan, shape, known)
         if budget is None or shape is None or wrong is not None:
             self._set_nothing(failure=wrong or self._machine_failure)
             return

@@ -113,6 +113,8 @@ class ExactState:
     """As the last dry run of this model found it, with settings changed since."""
     is_running: bool = False
     can_run: bool = False
+    why_not: str = "Choose a model first."
+    """Why it cannot be run."""
     failure: Failure | None = None
 
 

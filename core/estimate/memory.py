@@ -84,7 +84,9 @@ def estimate(
         file_bytes=2 * shape.parameters,
         replayed=replayed,
     )
-    raw = _figures(_sum(parts), rest, shape, stays)
+    # What a dry run acted out is known, whatever the formula knows of its layers.
+    is_known = shape.known or measured_tensors is not None
+    raw = _figures(_sum(parts), rest, stays, is_known=is_known)
     known = None
     figures = raw
     if loop == "tunesmith" and outcomes:
@@ -98,7 +100,7 @@ def estimate(
         )
     parts = replace(parts, context=figures.process - figures.reserved)
     parts = _filled(parts, figures.process)
-    return _answer(plan, shape, budget, figures, parts, known)
+    return _answer(plan, shape, budget, figures, parts, known, is_known=is_known)
 
 
 def estimates(
@@ -155,12 +157,12 @@ def _sum(parts: Components) -> int:
     )
 
 
-def _figures(tensors: int, rest: Outside, shape: ModelShape, stays: Static) -> Figures:
+def _figures(tensors: int, rest: Outside, stays: Static, *, is_known: bool) -> Figures:
     allocated = tensors + rest.libraries
     reserved = allocated + rest.fragmentation
     process = reserved + rest.context
     low, high = process - rest.less, process + rest.more
-    if not shape.known:  # a stranger's layers may hold twice as much
+    if not is_known:  # a stranger's layers may hold twice as much
         variable = process - stays.weights - stays.quantization
         low, high = low - variable // 2, high + variable
     return Figures(
@@ -193,9 +195,11 @@ def _answer(
     figures: Figures,
     parts: Components,
     known: Learned | None,
+    *,
+    is_known: bool,
 ) -> MemoryEstimate:
     verdict, reason = judge(
-        process=figures.process, high=figures.high, budget=budget, known=shape.known
+        process=figures.process, high=figures.high, budget=budget, known=is_known
     )
     reason = f"{reason} {note(shape)}".rstrip()
     return MemoryEstimate(

@@ -16,6 +16,7 @@ from app.setup.state import ExactState, Failure
 from app.setup.viewmodel import SetupViewModel
 from core.estimate.answer import Verdict
 from core.models.catalogue import catalogue_shape
+from core.models.reading import read_shape
 from core.models.starter import STARTER_HUB_ID
 from core.plan.plan import Plan
 from core.runs.folder import RunFolder, create_run
@@ -139,9 +140,28 @@ def test_an_unknown_architecture_is_looked_at_too(
     assert shape is not None
     model = make_model(shape_of=lambda facts: replace(shape, known=False))
     at_start(qtbot, model)
+    assert model.fit.state.estimates["lora"].verdict == "unknown"
     view = until(qtbot, model, lambda view: "Dry run:" in view.start.exact_text)
 
     assert view.start.can_start
+    assert model.fit.state.estimates["lora"].verdict == "fits"
+    assert model.fit.state.estimates["qlora"].verdict == "unknown"
+
+
+def test_what_is_not_trained_is_not_run_dry(qtbot: QtBot, make_model: Maker) -> None:
+    """A model that sorts texts has a formula alone, and the button says so."""
+    bert = read_shape({
+        "model_type": "bert", "architectures": ["BertForSequenceClassification"],
+        "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": 128, "vocab_size": 1000, "max_position_embeddings": 512,
+    })  # fmt: skip
+    model = make_model(shape_of=lambda facts: bert)
+    view = with_estimates(qtbot, model)
+
+    assert not view.fit.exact.can_ask
+    assert "does not train this kind" in view.fit.exact.tip
+    model.fit.exact.run()
+    assert not model.view.fit.exact.is_running
 
 
 def test_what_fits_is_not_looked_at(qtbot: QtBot, make_model: Maker) -> None:
