@@ -128,7 +128,7 @@ def _fit_text(
     return "\n\n".join(
         (
             fit.estimate.reason
-            if fit.estimate.fits or not fit.changes
+            if fit.estimate.fits or not fit.changes or fit.estimate.verdict == "unknown"
             else f"Even with all of this it does not fit. {fit.estimate.reason}",
             table(("SETTING", "CHANGE", "SAVES", "WHY"), changes)
             if changes

@@ -72,7 +72,10 @@ class _Asked:
         return self.known[key]
 
     def fits(self, plan: Plan) -> bool:
-        return self.price(plan).fits
+        """Return whether even the upper bound is free, of a stranger's layers too."""
+        found = self.price(plan)
+        doubted = found.verdict == "unknown" and found.high <= self.budget.free
+        return found.fits or doubted
 
 
 def fit_plan(

@@ -1,5 +1,7 @@
 """What to change so that a run fits."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.estimate.advice import fit_plan, max_batch, max_seq_len, recommend
@@ -124,3 +126,16 @@ def test_the_sentence_is_about_what_would_really_be_done(
     assert f"{gib}.0 GiB" in why
     made = fit_plan(with_value(Plan(), "method.kind", found), shape(model), card)
     assert made.estimate.fits == ("Neither" not in why)
+
+
+def test_a_stranger_is_changed_no_more_than_its_bounds_ask() -> None:
+    """An unknown architecture is never said to fit; its upper bound is what counts."""
+    stranger = replace(shape(), known=False)
+    wide, narrow = (device_budget(gpu_memory=gib * GIB) for gib in (80, 16))
+    plan = with_value(Plan(), "method.kind", "qlora")
+
+    assert () == fit_plan(plan, stranger, wide).changes
+    fit = fit_plan(plan, stranger, narrow)
+    assert "unknown" == fit.estimate.verdict
+    assert fit.estimate.high <= narrow.free
+    assert {"train.gradient_checkpointing"} == {one.field for one in fit.changes}
