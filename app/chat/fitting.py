@@ -146,7 +146,8 @@ def _estimate(
     longest = shape.context_length or question.context
     return use_estimate(
         "chat",
-        replace(Plan(), method=replace(widest, kind=kind)),
+        # the chat picks its number format itself
+        replace(Plan(), method=replace(widest, kind=kind, compute_dtype="auto")),
         shape,
         budget,
         context=min(question.context, longest),

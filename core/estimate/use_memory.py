@@ -11,7 +11,7 @@ from core.estimate.use_around import around
 from core.estimate.wording import together
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
-from core.plan.plan import Method, Plan
+from core.plan.plan import Method, MethodKind, Plan
 
 
 def chat_need(
@@ -29,6 +29,7 @@ def chat_need(
     16; one base for all adapters, which stay unmerged in 32 bits; the whole
     conversation read anew for each answer.
     """
+    plan = _as_chatted(plan)
     how = chat_habits(plan, budget)
     adapters = adapters if plan.method.has_adapter else 0
     method = plan.method if adapters else replace(plan.method, kind="full")
@@ -72,10 +73,20 @@ def evaluate_need(
 
 def chat_habits(plan: Plan, budget: DeviceBudget) -> Habits:
     """Return how the chat engine holds tensors: no autocast, inputs widened by PEFT."""
-    four_bit = plan.method.kind == "qlora"
-    as_held = replace(plan.method, kind="qlora" if four_bit else "lora")
-    how = habits(replace(plan, method=as_held), budget, "tunesmith")
+    held: MethodKind = "qlora" if plan.method.kind == "qlora" else "lora"
+    how = habits(
+        replace(plan, method=replace(plan.method, kind=held)), budget, "tunesmith"
+    )
     return replace(how, autocast=False, cast_input=True, input_gradient=False)
+
+
+def _as_chatted(plan: Plan) -> Plan:
+    """Return the plan as `core.engine.speaker` loads a base, however it was trained."""
+    usual = Method()
+    method = replace(
+        plan.method, quant_type=usual.quant_type, double_quant=usual.double_quant
+    )
+    return replace(plan, method=method, train=replace(plan.train, attention="sdpa"))
 
 
 def _cache_formula(shape: ModelShape, how: Habits, tokens: int) -> str:

@@ -42,7 +42,7 @@ def verdict_of(
         more = 0 if device else need.more
         found.append(_room(doing, "main memory", host, host + more, host_free))
     if disk:
-        found.append(_room(doing, "disk", disk, disk, disk_free))
+        found.append(_room(doing, "disk", disk, disk, disk_free, gone=need.gone))
     if not found:
         return "fits", "Nothing needs to be done: there is no adapter."
     found.sort(key=lambda one: _WORST_FIRST.index(one[0]))
@@ -56,9 +56,11 @@ def verdict_of(
 
 
 def _room(
-    doing: str, place: str, size: int, high: int, free: int | None
+    doing: str, place: str, size: int, high: int, free: int | None, *, gone: int = 0
 ) -> tuple[Verdict, str]:
     need = f"{doing} needs {bytes_text(size)} of {place}"
+    if gone:
+        need += f" ({bytes_text(gone)} only until it is done)"
     if free is None:
         return "unknown", f"{need}."
     at_most = f", at most {bytes_text(high)}" if high > size else ""

@@ -211,3 +211,33 @@ def test_a_model_that_writes_no_text_is_told_so() -> None:
         assert ("unknown", False, 0) == (found.verdict, found.fits, found.device)
         assert "bert" in found.reason
     assert use_estimate("merge", Plan(), bert, CARD).disk > 0
+
+
+def test_a_chat_loads_as_the_chat_does_however_it_was_trained() -> None:
+    """Its own quantisation and kernel; a plan's eager attention is for training."""
+    for kind in ("lora", "qlora"):
+        odd = replace(
+            of(kind),
+            method=replace(of(kind).method, double_quant=False, quant_type="fp4"),
+            train=replace(Plan().train, attention="eager"),
+        )
+        assert use_estimate("chat", odd, shape(), CARD) == use_estimate(
+            "chat", of(kind), shape(), CARD
+        )
+
+
+def test_two_answers_at_once_keep_two_caches() -> None:
+    """Sequences side by side share weights and nothing else."""
+    one, two = (use_estimate("chat", Plan(), shape(), CARD, answers=n) for n in (1, 2))
+
+    assert size_of(two, "cache") == 2 * size_of(one, "cache")
+    assert size_of(two, "weights") == size_of(one, "weights")
+
+
+def test_what_is_deleted_at_the_end_is_told() -> None:
+    """GGUF is made from a merged model, which takes its room only for a while."""
+    found = use_estimate("export", Plan(), shape(), CARD, disk_free=100 * GIB)
+
+    merged = 2 * shape().parameters
+    assert size_of(found, "gguf") + merged <= found.disk
+    assert "until it is done" in found.reason
