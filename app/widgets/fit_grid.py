@@ -191,7 +191,7 @@ def _paint_name(painter: QPainter, box: QRectF, row: GridRow) -> None:
     has_detail = metrics.horizontalAdvance(row.name) <= beside
     name = metrics.elidedText(
         row.name,
-        Qt.TextElideMode.ElideRight,
+        Qt.TextElideMode.ElideMiddle,  # base and Instruct part at the end
         beside if has_detail else room.width(),
     )
     middle = Qt.AlignmentFlag.AlignVCenter

@@ -262,6 +262,7 @@ def test_a_dry_run_counts(
         ("12", (12 * GIB, None)), ("12 GiB", (12 * GIB, None)), ("4070", (None, "4070")),
         ("RTX 4070", (None, "RTX 4070")), ("80gb", (80 * GIB, None)),
         ("999999999999", (None, "999999999999")), ("²", (None, "²")),
+        ("0.5", (GIB // 2, None)), ("12,5 GiB", (25 * GIB // 2, None)),
     ],
 )  # fmt: skip
 def test_a_card_by_number_is_a_size_or_a_name(
