@@ -19,7 +19,7 @@ from core.estimate.memory import estimate, estimates
 from core.hardware.budget import DeviceBudget, device_budget
 from core.models.catalogue import catalogue_shape
 from core.models.shape import ModelShape
-from core.plan.plan import Method, Plan, Training
+from core.plan.plan import Method, MethodKind, Plan, Training
 from core.units import GIB, MIB
 
 CARD = DeviceBudget(kind="cuda", name="Card", total=12 * GIB, free=12 * GIB)
@@ -248,6 +248,31 @@ def test_a_lower_bound_below_the_prediction_teaches_nothing() -> None:
 def test_another_formulas_misses_are_not_this_ones() -> None:
     """Runs predicted by an older formula say nothing of the one of now."""
     assert RAW == see(ran(2.0, formula=FORMULA + 1))
+
+
+@pytest.mark.parametrize(
+    ("budget", "kind", "checkpointing", "mib"),
+    [
+        (CARD, "lora", False, 6122),
+        (CARD, "lora", True, 3118),
+        (CARD, "qlora", False, 4745),
+        (CARD, "qlora", True, 1741),
+        (PROCESSOR, "lora", False, 7473),
+        (PROCESSOR, "lora", True, 3418),
+    ],
+)
+def test_a_formula_that_says_something_else_has_another_number(
+    budget: DeviceBudget, kind: MethodKind, checkpointing: bool, mib: int
+) -> None:
+    """Should this fail: raise FORMULA, then write down what the formula says now."""
+    training = Training(
+        batch_size=2, seq_len=1024, gradient_checkpointing=checkpointing
+    )
+    found = estimate(Plan(method=Method(kind=kind), train=training), shape(), budget)
+
+    assert 1 == FORMULA
+    size = found.allocated if budget.kind == "cuda" else found.process
+    assert size / MIB == pytest.approx(mib, rel=0.03)
 
 
 def test_the_process_as_the_driver_counts_it_bounds_the_process() -> None:
