@@ -255,6 +255,8 @@ class Tour:
                 self._picture_steps()
             elif key == "runs":
                 self._picture_run()
+            elif key == "fits":
+                self._picture_fits()
             elif key == "chat" and asks:
                 self._chat()
             else:
@@ -270,6 +272,27 @@ class Tour:
             train.model.go_to(step)
             self.wait(900)
             self.picture(f"train-{at}-{step}")
+
+    def _picture_fits(self) -> None:
+        """Picture the whole page for a card of 12 GiB, a screen at a time."""
+        page = self.page("fits")
+        page.model.ask_device("RTX 4070")
+        self.until(
+            lambda: page.model.state.prices and page.model.state.cards,
+            "every model has its price",
+            most_s=30,
+        )
+        self.wait(600)
+        self.picture("fits")
+        bar = page.body.verticalScrollBar()
+        for name, part in (
+            ("fits-map", page.heat),
+            ("fits-models", page.grid),
+            ("fits-parts", page.figures),
+            ("fits-cards", page.cards),
+        ):
+            bar.setValue(part.y())
+            self.picture(name)
 
     def _picture_run(self) -> None:
         self.picture("runs")

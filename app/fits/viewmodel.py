@@ -16,6 +16,7 @@ from app.fits.reckoning import better_method
 from app.fits.state import FitsState, Shown, into_draft
 from app.qtwork.background import Background
 from app.qtwork.navigator import Navigator
+from app.qtwork.window_words import in_window
 from app.setup.asked_card import asked_card
 from app.setup.exact_work import ExactWork
 from app.setup.state import Failure
@@ -267,7 +268,9 @@ class FitsViewModel(QObject):
         if longest and plan.train.seq_len > longest:
             plan = with_value(plan, "train.seq_len", longest)
         told = (
-            Failure(message=facts.problem, hint=facts.hint) if facts.problem else None
+            Failure(message=facts.problem, hint=in_window(facts.hint))
+            if facts.problem
+            else None
         )
         self._set(
             plan=plan, chosen=facts, shape=found.shape, model_text="",
@@ -330,7 +333,7 @@ class FitsViewModel(QObject):
         tensors = None
         if state.chosen is not None and state.judged is not None:
             tensors = self._exact.tensors(state.chosen, state.plan, state.judged)
-        self._exact.follow(state.chosen, state.plan, state.judged)
+        self._exact.follow(state.chosen, state.plan, state.shape, state.judged)
         self._set(exact=self._exact.state(self._formula_tensors))
         self._figuring.begin(self.state, measured_tensors=tensors)
 
