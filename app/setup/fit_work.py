@@ -54,6 +54,7 @@ class Asked:
     facts: ModelFacts | None = None
     row_tokens: float | None = None
     """Mean tokens of the data's rows."""
+    longest_row_tokens: int | None = None
 
 
 def out_of_reach(plan: Plan) -> Failure | None:
@@ -264,8 +265,10 @@ class FitWork(QObject):
         """Work out what would make the draft fit."""
         plan, shape, budget = self._asked.plan, self._asked.shape, self.state.judged
         if budget is not None and shape is not None and self.state.estimates:
-            known = self._outcomes
-            self._offering.ask(lambda: self._ports.fit_plan(plan, shape, budget, known))
+            known, longest = self._outcomes, self._asked.longest_row_tokens
+            self._offering.ask(
+                lambda: self._ports.fit_plan(plan, shape, budget, known, longest)
+            )
 
     def ask_which_card(self) -> None:
         """Ask every card known what the draft would need there."""

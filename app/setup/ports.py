@@ -90,7 +90,8 @@ class Ports:
     recommend: Callable[
         [Plan, ModelShape, DeviceBudget, Outcomes], tuple[MethodKind, str]
     ]
-    fit_plan: Callable[[Plan, ModelShape, DeviceBudget, Outcomes], Fit]
+    fit_plan: Callable[[Plan, ModelShape, DeviceBudget, Outcomes, int | None], Fit]
+    """The last is the data's longest row in tokens, where it is known."""
     forecast: Forecaster
     explain: Callable[
         [Plan, ModelShape, DeviceBudget, MemoryEstimate], Mapping[str, Formula]
@@ -130,8 +131,8 @@ def ports(services: Services) -> Ports:
         recommend=lambda plan, shape, budget, known: recommend(
             plan, shape, budget, outcomes=known
         ),
-        fit_plan=lambda plan, shape, budget, known: fit_plan(
-            plan, shape, budget, outcomes=known
+        fit_plan=lambda plan, shape, budget, known, longest: fit_plan(
+            plan, shape, budget, outcomes=known, longest_row_tokens=longest
         ),
         forecast=forecast,
         explain=explain,

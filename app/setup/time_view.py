@@ -21,6 +21,13 @@ def row_tokens(plan: Plan, report: DataReport | None) -> float | None:
     return max(1.0, min(report.tokens.total / report.usable, plan.train.seq_len))
 
 
+def longest_row_tokens(report: DataReport | None) -> int | None:
+    """Return the tokens of the longest row; None where not counted, or rows are cut."""
+    if report is None or report.tokens is None or report.format == "text":
+        return None
+    return report.tokens.longest or None
+
+
 def epoch_tokens(plan: Plan, report: DataReport | None) -> float | None:
     """Return the tokens of one pass over the training rows; None if not counted."""
     mean = row_tokens(plan, report)

@@ -74,8 +74,8 @@ def ports(tmp_path: Path) -> Ports:
         recommend=lambda plan, shape, budget, known: recommend(
             plan, shape, budget, outcomes=known
         ),
-        fit_plan=lambda plan, shape, budget, known: fit_plan(
-            plan, shape, budget, outcomes=known
+        fit_plan=lambda plan, shape, budget, known, longest: fit_plan(
+            plan, shape, budget, outcomes=known, longest_row_tokens=longest
         ),
         columns_of=columns_of_file,
         starter_data=lambda: starter,
