@@ -8,6 +8,7 @@ from pathlib import Path
 from app.setup.present import present
 from app.setup.time_view import (
     epoch_tokens,
+    longest_row_tokens,
     row_tokens,
     run_time_text,
     span,
@@ -38,6 +39,16 @@ def test_rows_are_as_long_as_they_are_learnt() -> None:
     assert 45.0 == row_tokens(short, report())
     assert row_tokens(Plan(), report(tokens=None)) is None
     assert row_tokens(Plan(), None) is None
+
+
+def test_the_longest_row_is_known_where_rows_stay_whole() -> None:
+    """Text laid end to end is cut at the sequence length, whatever it is."""
+    counted = report().tokens
+    assert counted is not None
+
+    assert counted.longest == longest_row_tokens(report())
+    for unknown in (None, report(tokens=None), report(format="text")):
+        assert longest_row_tokens(unknown) is None
 
 
 def test_an_epoch_is_one_pass_over_the_training_rows() -> None:
