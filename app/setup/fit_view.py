@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from app.setup.cards_view import CardsView, present_cards
 from app.setup.exact_view import ExactView, exact_line, present_exact
+from app.setup.fit_facts import disk_rows, others, told_facts
 from app.setup.offer_view import OfferView, present_offer
 from app.setup.parts_view import PART_WORDS, PartRow, part_sizes, present_parts
 from app.setup.report import DataReport
 from app.setup.state import Failure, FitState
-from app.setup.time_view import time_text
 from app.setup.words import METHOD_NAMES, TRAINABLE, joined, verdict_words
 from core.estimate.answer import Components, MemoryEstimate
 from core.hardware.budget import DeviceBudget
@@ -24,7 +24,6 @@ from core.units import bytes_text
 if TYPE_CHECKING:
     from app.theme.tokens import Tone
 
-_UNTOLD: Final = "not told"
 _COMPARED: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
 
 
@@ -139,9 +138,9 @@ def present_fit(
         make_fit_tip=_make_fit_tip(estimate),
         offer=present_offer(state.offer),
         parts=present_parts(estimate, state.formulas, _names(bars)),
-        disk=_disk(estimate, state.free_disk),
-        others=_others(state),
-        facts=_facts(plan, state, estimate, report),
+        disk=disk_rows(estimate, state.free_disk),
+        others=others(state),
+        facts=told_facts(plan, state, estimate, report),
         cards=present_cards(state.cards),
         exact=present_exact(state.exact),
         exact_line=exact_line(state.exact),
@@ -289,69 +288,6 @@ def _file_name(name: str) -> str:
 def _names(bars: Sequence[BarRow]) -> list[str]:
     """Return the names of the pieces in the order of their colours, as bars do."""
     return list(dict.fromkeys(part.name for bar in bars for part in bar.parts))
-
-
-def _facts(
-    plan: Plan,
-    state: FitState,
-    estimate: MemoryEstimate | None,
-    report: DataReport | None,
-) -> tuple[tuple[str, str], ...]:
-    if estimate is None:
-        return ()
-    learned = estimate.learned
-    rows = (
-        ("Also there", _others_text(state)),
-        ("Learnt", f"Measured against predicted, {learned.text}." if learned else ""),
-        ("Time", time_text(plan, report, state.forecast, state.judged)),
-        ("Disk", _disk_text(estimate, state.free_disk)),
-    )
-    return tuple((name, text) for name, text in rows if text)
-
-
-def _disk(
-    estimate: MemoryEstimate | None, free: int | None
-) -> tuple[tuple[str, str, str], ...]:
-    if estimate is None:
-        return ()
-    rows = [
-        ("Adapter", bytes_text(estimate.disk.adapter), "What you keep."),
-        (
-            "Checkpoints",
-            bytes_text(estimate.disk.checkpoints),
-            "The newest few, while the run lasts.",
-        ),
-    ]
-    if free is not None:
-        rows.append(("Free", bytes_text(free), "On the disk that holds runs."))
-    return tuple(rows)
-
-
-def _disk_text(estimate: MemoryEstimate, free: int | None) -> str:
-    adapter = bytes_text(estimate.disk.adapter)
-    while_it_runs = bytes_text(estimate.disk.checkpoints)
-    room = f", of {bytes_text(free)} free" if free is not None else ""
-    return f"{adapter} for the adapter, {while_it_runs} for checkpoints{room}."
-
-
-def _others(state: FitState) -> tuple[tuple[str, str], ...]:
-    if state.other is not None or state.budget is None:
-        return ()
-    return tuple(
-        (process.name, bytes_text(process.used) if process.used else _UNTOLD)
-        for process in state.budget.processes
-    )
-
-
-def _others_text(state: FitState) -> str:
-    if state.other is not None or state.budget is None or state.budget.kind == "cpu":
-        return ""
-    if not state.budget.processes:
-        return "Nobody else uses the card."
-    named = (
-        f"{name} ({held})" if held != _UNTOLD else name for name, held in _others(state)
-    )
-    return f"{', '.join(named)}. Closing them frees memory."
 
 
 def _empty_text(state: FitState) -> str:

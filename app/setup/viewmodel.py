@@ -13,7 +13,6 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from app.qtwork.background import Background
 from app.qtwork.navigator import Navigator
 from app.setup.data_work import DataWork
 from app.setup.draft import load_draft
@@ -24,13 +23,13 @@ from app.setup.model_work import ModelWork
 from app.setup.ports import Ports
 from app.setup.present import SetupView, present
 from app.setup.presets import PRESETS
-from app.setup.state import Failure, Saved, SetupState, Shown, Step
-from app.setup.time_view import row_tokens
+from app.setup.start_work import StartWork
+from app.setup.state import Saved, SetupState, Shown, Step
+from app.setup.time_view import longest_row_tokens, row_tokens
 from core.errors import TunesmithError
 from core.plan.codec import parse_value
 from core.plan.fields import BY_KEY, with_value
 from core.plan.plan import DataChoice, MethodKind, ModelChoice, Plan
-from core.runs.folder import RunFolder
 
 
 class SetupViewModel(QObject):
@@ -60,9 +59,9 @@ class SetupViewModel(QObject):
         self._fit = FitWork(ports, self)
         self._fit.changed.connect(self._publish)
         self._fit.measured.connect(self._on_measured)
-        self._starting = Background(self)
-        self._starting.answered.connect(self._on_made)
-        self._starting.failed.connect(self._on_start_failed)
+        self._starting = StartWork(ports, self)
+        self._starting.changed.connect(self._publish)
+        self._starting.started.connect(self._on_started)
         self._drafts = DraftWork(ports.places, self)
         self._drafts.opened.connect(self._on_opened)
         self._drafts.written.connect(self._on_written)
@@ -104,6 +103,9 @@ class SetupViewModel(QObject):
             can_redo=self._history.can_redo,
             is_offline=self._ports.is_offline(),
             running=self._ports.running(),
+            is_starting=self._starting.state.is_starting,
+            start_failure=self._starting.state.failure,
+            held_by=self._starting.state.held_by,
             models=self._models.state,
             data=self._data.state,
             fit=self._fit.state,
@@ -221,7 +223,8 @@ class SetupViewModel(QObject):
 
     def go_to(self, step: Step) -> None:
         """Show `step`; any may be shown at any time."""
-        self._set(step=step, start_failure=None, held_by="")
+        self._starting.forget()
+        self._set(step=step)
         if step in {"method", "fit", "start"}:
             self._fit.measure()
         self._fit.advise(advises=step == "method")
@@ -303,21 +306,19 @@ class SetupViewModel(QObject):
         view = self.view.start
         if not view.can_start:
             return
-        budget = self._fit.state.budget
-        holder = self._ports.device_holder()
-        if holder and budget is not None and budget.kind == "cuda":
-            self._set(held_by=holder)
-            return
-        plan, force = self.plan, view.forces
+        plan, budget = self.plan, self._fit.state.budget
         if not plan.name:
             plan = with_value(plan, "name", view.name_hint)
-        self._set(is_starting=True, start_failure=None, held_by="")
-        exact = self._fit.measured_tensors
-        self._starting.ask(lambda: self._ports.new_run(plan, force, exact))
+        self._starting.start(
+            plan,
+            force=view.forces,
+            exact=self._fit.measured_tensors,
+            on_gpu=budget is not None and budget.kind == "cuda",
+        )
 
     def start_alone(self) -> None:
         """Ask whoever has the device to give it back, then start."""
-        self._ports.ask_device_back()
+        self._starting.ask_device_back()
         self.start()
 
     def save_plan_as(self, path: Path) -> None:
@@ -343,23 +344,9 @@ class SetupViewModel(QObject):
     def _on_file_failed(self, err: TunesmithError) -> None:
         self._set(notice=f"{err.message} {err.hint}".strip())
 
-    @Slot(object)
-    def _on_made(self, folder: RunFolder) -> None:
-        try:
-            self._ports.start_run(folder)
-        except OSError as err:
-            failure = Failure(
-                message=f"The engine could not be started: {err}.",
-                hint="The run is kept; resume it on the Runs page.",
-            )
-            self._set(is_starting=False, start_failure=failure)
-            return
-        self._set(is_starting=False)
-        self._navigator.open("runs", folder.run_id)
-
-    @Slot(object)
-    def _on_start_failed(self, err: TunesmithError) -> None:
-        self._set(is_starting=False, start_failure=Failure.of(err))
+    @Slot(str)
+    def _on_started(self, run_id: str) -> None:
+        self._navigator.open("runs", run_id)
 
     @Slot(object)
     def _on_unsaved(self, err: TunesmithError) -> None:
@@ -382,8 +369,8 @@ class SetupViewModel(QObject):
         if history == self._history:
             return
         self._history = history
-        self._own = replace(self._own, start_failure=None)
         self._is_editing = True  # one edit, one view: what follows from it is quiet
+        self._starting.forget()
         self._drafts.save_soon(self.plan)
         self._fit.drop_offer()
         if self.plan.model.id != before.model.id:
@@ -407,6 +394,7 @@ class SetupViewModel(QObject):
                 shape=models.shape,
                 facts=models.chosen if is_chosen else None,
                 row_tokens=row_tokens(self.plan, self._data.state.report),
+                longest_row_tokens=longest_row_tokens(self._data.state.report),
             )
         )
 

@@ -116,6 +116,23 @@ def test_who_else_uses_the_card_is_listed() -> None:
     assert "Nobody else uses the card." == dict(shown().facts)["Also there"]
 
 
+def test_only_what_can_be_closed_is_to_be_closed() -> None:
+    """The screen stays, a run of ours is paused, a program is closed."""
+    others = (
+        GpuProcess(pid=1, name="Xorg", used=GIB, role="desktop"),
+        GpuProcess(pid=2, name="Tunesmith's run a", used=2 * GIB, role="run"),
+        GpuProcess(pid=3, name="game", used=3 * GIB),
+    )
+    busy = replace(STATE, budget=replace(BUDGET, processes=others))
+    drawn = replace(STATE, budget=replace(BUDGET, processes=others[:1]))
+
+    assert dict(shown(busy).facts)["Also there"] == (
+        "game (3.00 GiB). Closing it frees memory. Tunesmith's run a (2.00 GiB):"
+        " pausing gives the memory back. Xorg (1.00 GiB) for the screen."
+    )
+    assert dict(shown(drawn).facts)["Also there"] == "Xorg (1.00 GiB) for the screen."
+
+
 def test_the_disk_is_forecast_in_a_sentence() -> None:
     """What stays, what comes and goes, and the room there is."""
     assert (

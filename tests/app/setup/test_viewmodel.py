@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from app.setup.draft import draft_file
 from app.setup.ports import Ports, hub_environment
 from app.setup.present import SetupView
 from app.setup.viewmodel import SetupViewModel
+from core.hardware.gpu import GpuProcess
 from core.plan.codec import read_plan, write_plan
 from core.plan.fields import with_value
 from core.plan.plan import Plan
 from core.runs.folder import RunFolder, create_run
 from core.units import GIB
 from tests.app.setup.conftest import Maker
+from tests.app.setup.made import BUDGET
 
 
 def until(qtbot: QtBot, model: SetupViewModel, wanted: Any) -> SetupView:
@@ -182,6 +185,21 @@ def test_another_card_is_judged_by_size_or_name(
     assert not view.fit.is_other
     model.ask_other_card("")
     assert model.view.fit.other_failure is None
+
+
+def test_what_fits_if_others_close_names_them(qtbot: QtBot, make_model: Maker) -> None:
+    """A game in the way is named in the verdict's reason, and on the start card."""
+    game = GpuProcess(pid=1, name="game", used=11 * GIB)
+    desk = GpuProcess(pid=2, name="Xorg", used=GIB // 4, role="desktop")
+    busy = replace(BUDGET, free=GIB // 2, processes=(desk, game))
+    model = make_model(device_budget=lambda memory, name: busy)
+    view = with_estimates(qtbot, model)
+
+    assert "LoRA fits once others close" == view.fit.verdict
+    assert "closing game (11.0 GiB) frees 11.0 GiB" in view.fit.reason
+    assert "Xorg" not in view.fit.reason
+    assert any("closing game" in line.message for line in view.start.problems)
+    assert "Start all the same" == view.start.start_text
 
 
 def test_make_it_fit_shows_then_applies_then_undoes(
