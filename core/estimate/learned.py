@@ -1,13 +1,12 @@
-"""What finished runs on this machine teach: a correction, and bounds that hide no miss.
+"""What finished runs on this machine say of a prediction.
 
 A run's figure stands beside what the formula alone says of its largest micro-batch, so
-that short rows never look like an estimate that was too high. Few runs correct little
-(shrinkage towards no correction, James and Stein 1961); bounds narrow only where runs of
-the same device, family and method agree, and every miss of those runs stays inside them.
+that short rows never look like an estimate that was too high. `core.estimate.corrected`
+applies what was learnt.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -22,12 +21,8 @@ ENOUGH_RUNS: Final = 3
 _LIKE_SIZE = 4.0
 # As many runs as this count half: more of them where they are of another kind.
 _OWN, _SAME_METHOD, _SAME_DEVICE = 3, 6, 12
-# What was seen narrows the formula's own doubt by no more than this share.
-_MOST_TRUST = 0.6
 # Older runs of a group say nothing any more; there are drivers and libraries between.
 _RECENT_RUNS = 100
-# Memory ran out somewhere above what was counted: how far is not known.
-_BEYOND_OUT_OF_MEMORY = 1.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,18 +97,7 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """The expected peaks and the bounds of the process, in bytes."""
-
-    allocated: int
-    reserved: int
-    process: int
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
+class Group:
     """The runs a prediction is held against."""
 
     like: tuple[Outcome, ...]
@@ -146,58 +130,21 @@ def learned(
         size: The predicted bytes in question; runs of more than four times or less than
             a quarter of them neither correct nor narrow.
     """
-    group = _group(outcomes, device, family, method, size)
-    return None if group is None else _told(group)
-
-
-def corrected(
-    raw: Figures,
-    outcomes: Iterable[Outcome],
-    *,
-    device: str,
-    on_gpu: bool,
-    family: str,
-    method: MethodKind,
-) -> tuple[Figures, Learned | None]:
-    """Return the figures as this machine's runs correct them, and what those say.
-
-    With fewer than three runs like it the upper bound is never below the formula's own,
-    so that no verdict turns to “fits” because of them. A miss of a run of like size is
-    kept as a share of the prediction; one of another size as a share of its own doubt.
-    """
-    size = raw.allocated if on_gpu else raw.process
-    group = _group(outcomes, device, family, method, size)
-    if group is None or raw.process <= 0:
-        return raw, None
-    told = _told(group)
-    whole = _factor([_whole_ratio(one) for one in _counted(group.like)], group.half)
-    process = round(raw.process * whole)
-    low, high = _bounds(raw, process, group, narrows=told.narrows)
-    if not on_gpu:  # the tensors are what they are; what lies around them is learnt
-        allocated = min(raw.allocated, process)
-        reserved = process - (raw.process - raw.reserved)
-    else:
-        allocated = min(round(raw.allocated * told.factor), process)
-        reserved = raw.reserved + allocated - raw.allocated
-    return Figures(
-        allocated=allocated,
-        reserved=min(max(reserved, allocated), process),
-        process=process,
-        low=low,
-        high=high,
-    ), told
+    group = group_of(outcomes, device, family, method, size)
+    return None if group is None else told(group)
 
 
 # -- which runs count ------------------------------------------------------------------
 
 
-def _group(
+def group_of(
     outcomes: Iterable[Outcome],
     device: str,
     family: str,
     method: MethodKind,
     size: int | None,
-) -> _Group | None:
+) -> Group | None:
+    """Return the runs that count for a prediction; see `learned`. None: there are none."""
     here = [one for one in outcomes if one.device == device and _is_sound(one)]
     same_method = [one for one in here if one.method == method]
     own = [one for one in same_method if one.family == family]
@@ -205,7 +152,7 @@ def _group(
     levels = tuple(zip(recent, (_OWN, _SAME_METHOD, _SAME_DEVICE), strict=True))
     for level, half in levels:
         like = [one for one in level if _is_like(one, size)]
-        if len(_counted(like)) >= ENOUGH_RUNS:
+        if len(counted(like)) >= ENOUGH_RUNS:
             return _parted(level, size, half, own=half == _OWN)
     for level, half in levels:
         if level:
@@ -215,8 +162,8 @@ def _group(
 
 def _parted(
     level: Sequence[Outcome], size: int | None, half: int, *, own: bool
-) -> _Group:
-    return _Group(
+) -> Group:
+    return Group(
         like=tuple(one for one in level if _is_like(one, size)),
         unlike=tuple(one for one in level if not _is_like(one, size)),
         half=half,
@@ -234,20 +181,20 @@ def _is_like(one: Outcome, size: int | None) -> bool:
     return size <= one.predicted * _LIKE_SIZE and one.predicted <= size * _LIKE_SIZE
 
 
-def _counted(runs: Iterable[Outcome]) -> list[Outcome]:
+def counted(runs: Iterable[Outcome]) -> list[Outcome]:
     """Return the runs that say where the peak was; a lower bound says so if it missed."""
-    return [one for one in runs if one.complete or _ratio(one) > 1]
+    return [one for one in runs if one.complete or ratio_of(one) > 1]
 
 
 # -- ratios ----------------------------------------------------------------------------
 
 
-def _ratio(one: Outcome) -> float:
+def ratio_of(one: Outcome) -> float:
     """Return measured over predicted, of what the allocator or the process counts."""
     return one.measured / one.predicted
 
 
-def _whole(one: Outcome) -> tuple[float, float]:
+def whole(one: Outcome) -> tuple[float, float]:
     """Return predicted and measured bytes of the whole process.
 
     Where the driver does not tell the process, its predicted surroundings are taken.
@@ -257,99 +204,41 @@ def _whole(one: Outcome) -> tuple[float, float]:
         return predicted, one.measured_process
     if one.measured_reserved is not None and one.predicted_reserved is not None:
         return predicted, one.measured_reserved + predicted - one.predicted_reserved
-    return predicted, predicted * _ratio(one)
+    return predicted, predicted * ratio_of(one)
 
 
-def _whole_ratio(one: Outcome) -> float:
-    predicted, measured = _whole(one)
+def whole_ratio(one: Outcome) -> float:
+    """Return measured over predicted of the whole process."""
+    predicted, measured = whole(one)
     return measured / predicted
 
 
-def _factor(ratios: Sequence[float], half: int) -> float:
+def factor_of(ratios: Sequence[float], half: int) -> float:
     """Return the geometric mean of `ratios`, drawn towards 1 as they are few."""
     if not ratios:
         return 1.0
     mean = sum(math.log(ratio) for ratio in ratios) / len(ratios)
-    return math.exp(_trust(len(ratios), half) * mean)
+    return math.exp(trust(len(ratios), half) * mean)
 
 
-def _trust(runs: int, half: int) -> float:
+def trust(runs: int, half: int) -> float:
+    """Return how far so many runs are believed: a half where they are `half`."""
     return runs / (runs + half)
-
-
-# -- bounds ----------------------------------------------------------------------------
-
-
-def _bounds(
-    raw: Figures, process: int, group: _Group, *, narrows: bool
-) -> tuple[int, int]:
-    """Return the bounds of the process: every miss of the group lies inside them."""
-    seen = list(_seen(raw, group))
-    least = min((low for low, _ in seen), default=math.inf)
-    most = max((high for _, high in seen), default=0.0)
-    if not narrows:
-        low, high = min(raw.low, process), max(raw.high, process)
-    else:
-        trust = min(_MOST_TRUST, _trust(len(_counted(group.like)), group.half))
-        below = _stretch(raw.low, raw.process) ** (1 - trust)
-        above = _stretch(raw.high, raw.process) ** (1 - trust)
-        low = math.floor(process * below * min(1.0, least / process) ** trust)
-        high = math.ceil(process * above * max(1.0, most / process) ** trust)
-    low = min(low, math.floor(least)) if least < math.inf else low
-    return max(0, low), max(high, math.ceil(most))
-
-
-def _stretch(bound: int, process: int) -> float:
-    return max(bound, 1) / process
-
-
-def _seen(raw: Figures, group: _Group) -> Iterator[tuple[float, float]]:
-    """Give what each run of the group would mean here: bytes at least, bytes at most."""
-    for one in (*group.like, *group.unlike):
-        ratios = [_whole_ratio(one), _ratio(one)]
-        if one.out_of_memory:
-            ratios = [ratio * _BEYOND_OUT_OF_MEMORY for ratio in ratios]
-        if one in group.unlike and _doubt(one) is not None:
-            carried = _carried(raw, one)
-            yield (carried if one.complete else math.inf), carried
-        else:
-            least = min(ratios) if one.complete else math.inf
-            yield raw.process * least, raw.process * max(ratios)
-
-
-def _doubt(one: Outcome) -> tuple[float, float] | None:
-    """Return how far the formula's bounds lay below and above its prediction."""
-    predicted = one.predicted_process or one.predicted
-    if one.low is None or one.high is None or not one.low < predicted < one.high:
-        return None
-    return predicted - one.low, one.high - predicted
-
-
-def _carried(raw: Figures, one: Outcome) -> float:
-    """Return the miss of a run of another size, as a share of its doubt, in bytes here."""
-    predicted, measured = _whole(one)
-    doubt = _doubt(one)
-    if doubt is None:
-        return raw.process * measured / predicted
-    below, above = doubt
-    if measured < predicted:
-        return raw.process - (predicted - measured) / below * (raw.process - raw.low)
-    return raw.process + (measured - predicted) / above * (raw.high - raw.process)
 
 
 # -- words -----------------------------------------------------------------------------
 
 
-def _told(group: _Group) -> Learned:
+def told(group: Group) -> Learned:
+    """Return what the runs of `group` say, in figures and words."""
     everyone = (*group.like, *group.unlike)
-    counted = _counted(everyone)
-    ratios = [_ratio(one) - 1 for one in counted]
-    like = _counted(group.like)
+    ratios = [ratio_of(one) - 1 for one in counted(everyone)]
+    like = counted(group.like)
     return Learned(
-        runs=len(counted),
+        runs=len(ratios),
         low=min(ratios, default=0.0),
         high=max(ratios, default=0.0),
-        factor=_factor([_ratio(one) for one in like], group.half),
+        factor=factor_of([ratio_of(one) for one in like], group.half),
         narrows=group.own and len(like) >= ENOUGH_RUNS,
         text=_text(ratios, sum(one.out_of_memory for one in everyone)),
     )

@@ -14,7 +14,8 @@ from core.estimate.answer import (
     Loop,
     MemoryEstimate,
 )
-from core.estimate.learned import Figures, Learned, Outcome, corrected
+from core.estimate.corrected import Figures, corrected
+from core.estimate.learned import Learned, Outcome
 from core.estimate.loop import Habits, habits
 from core.estimate.outside import Outside, outside, workspace_bytes
 from core.estimate.replay import replay

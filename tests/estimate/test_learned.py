@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from core.estimate.corrected import Figures, corrected
 from core.estimate.learned import (
     ENOUGH_RUNS,
     FORMULA,
-    Figures,
     Outcome,
-    corrected,
     learned,
 )
 from core.estimate.memory import estimate, estimates
