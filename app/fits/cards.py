@@ -207,11 +207,19 @@ class GridCard(Card):
         self.table.picked.connect(self._on_picked)
         self.table.seen.connect(model.look_at)
         self.empty = Text("", "muted", wrap=True)
+        legend = row(
+            Badge("fits", "good", tip="As it is set."),
+            Badge("with checkpointing", "accent", tip="A click turns it on, too."),
+            Badge("tight", "warn", tip="The upper bound is free, but little more."),
+            Badge("too large", "bad", tip="More than is free."),
+            STRETCH,
+        )
         self.add(self.headline)
         self.add(self.summary)
         self.add(boxed(row(self.filter, self.search, spacing=12)))
         self.add(self.empty)
         self.add(self.table)
+        self.add(boxed(legend))
 
     def render_view(self, view: GridView) -> None:
         """Show `view`."""

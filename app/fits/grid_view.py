@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from app.fits.reckoning import better_method
-from app.fits.state import COMPARED, FitsState, Prices
+from app.fits.reckoning import best_price
+from app.fits.state import COMPARED, FitsState, Price, Prices
 from app.setup.words import METHOD_NAMES, TRAINABLE, plural, verdict_words
-from core.estimate.answer import MemoryEstimate, Verdict
+from core.estimate.answer import Verdict
 from core.models.facts import ModelFacts
 from core.plan.plan import MethodKind
 from core.units import bytes_text, count_text
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from app.theme.tokens import Tone
 
 _ORDER: Final[dict[Verdict, int]] = {
-    "fits": 0, "tight": 1, "fits-if-closed": 2, "unknown": 3, "too-large": 4
+    "fits": 0, "tight": 1, "fits-if-closed": 3, "unknown": 4, "too-large": 5
 }  # fmt: skip
+_CHECKPOINTED: Final = 2
 _SHORT: Final[dict[MethodKind, str]] = {
     "lora": "LoRA", "qlora": "QLoRA", "lora8": "8-bit", "full": "Full"
 }  # fmt: skip
@@ -75,11 +76,12 @@ def present_grid(state: FitsState) -> GridView:
 
 
 def _place(model: ModelFacts, prices: Prices) -> tuple[int, int, str]:
-    best = min(
-        (_ORDER[prices[kind].verdict] for kind in TRAINABLE if kind in prices),
-        default=5,
-    )
+    best = min((_rank(prices[kind]) for kind in TRAINABLE if kind in prices), default=6)
     return best, -(model.parameters or 0), model.id
+
+
+def _rank(price: Price) -> int:
+    return _CHECKPOINTED if price.checkpointed else _ORDER[price.as_set.verdict]
 
 
 def largest_that_fits(state: FitsState) -> ModelFacts | None:
@@ -102,7 +104,7 @@ def _matches(model: ModelFacts, state: FitsState) -> bool:
     if state.shown == "here":
         return model.local
     if state.shown == "fits":
-        return better_method(state.prices.get(model.id, {})) is not None
+        return best_price(state.prices.get(model.id, {})) is not None
     return True
 
 
@@ -121,46 +123,54 @@ def _row(
     )
 
 
-def _cell(kind: MethodKind, found: MemoryEstimate | None) -> PriceCell:
-    if found is None:
+def _cell(kind: MethodKind, price: Price | None) -> PriceCell:
+    if price is None:
         return PriceCell()
-    words, tone = verdict_words(found)
-    return PriceCell(
-        text=bytes_text(found.process),
-        tone=tone,
-        tip=f"{METHOD_NAMES[kind]}: {words}. {found.reason}",
-    )
+    words, tone = verdict_words(price.estimate)
+    text = bytes_text(price.estimate.process)
+    if price.checkpointed is not None:
+        without = bytes_text(price.as_set.process)
+        tip = (
+            f"{METHOD_NAMES[kind]}: {words} with gradient checkpointing."
+            f" {price.checkpointed.reason} Without it {without}, which is too much."
+        )
+        return PriceCell(text=text, tone="accent", tip=tip)
+    tip = f"{METHOD_NAMES[kind]}: {words}. {price.as_set.reason}"
+    return PriceCell(text=text, tone=tone, tip=tip)
 
 
 def _longest(model: ModelFacts, prices: Prices, state: FitsState) -> PriceCell:
-    kind = better_method(prices)
-    if kind is None:
+    best = best_price(prices)
+    if best is None:
         return PriceCell(text="–" if prices else "", tip="Nothing fits as it is set.")
     length = state.longest.get(model.id)
     if length is None:
         return PriceCell()
     batch = plural(state.plan.train.batch_size, "sequence")
+    how = METHOD_NAMES[best.estimate.method]
+    if best.checkpointed is not None:
+        how += ", gradient checkpointing"
     return PriceCell(
         text=f"{length:,}",
-        tip=(
-            f"The longest that fits with {METHOD_NAMES[kind]} and {batch} at once:"
-            f" {length:,} tokens."
-        ),
+        tip=f"The longest that fits with {how} and {batch} at once: {length:,} tokens.",
     )
 
 
 def _summary(found: list[ModelFacts], state: FitsState) -> str:
     if not state.prices:
         return ""
-    methods = [better_method(state.prices.get(model.id, {})) for model in found]
-    fitting = sum(kind is not None for kind in methods)
-    lora = sum(kind == "lora" for kind in methods)
-    if not fitting:
-        return f"None of {plural(len(found), 'model')} fits with these settings."
-    return (
-        f"{fitting} of {plural(len(found), 'model')} fit with these settings:"
-        f" {lora} by LoRA, {fitting - lora} by QLoRA alone."
+    prices = [best_price(state.prices.get(model.id, {})) for model in found]
+    fitting = [price for price in prices if price is not None]
+    as_set = [price for price in fitting if price.checkpointed is None]
+    lora = sum(price.estimate.method == "lora" for price in as_set)
+    told = (
+        f"{len(as_set)} of {plural(len(found), 'model')} fit with these settings:"
+        f" {lora} by LoRA, {len(as_set) - lora} by QLoRA alone."
+        if as_set
+        else f"None of {plural(len(found), 'model')} fits with these settings."
     )
+    more = len(fitting) - len(as_set)
+    return f"{told} {more} more with gradient checkpointing." if more else told
 
 
 def _empty_text(state: FitsState) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.fits.axes import axes
 from app.fits.ports import Estimator
-from app.fits.state import USES, Prices
+from app.fits.state import USES, Estimates, Price, Prices
 from core.errors import TunesmithError
 from core.estimate.advice import max_seq_len
 from core.estimate.answer import MemoryEstimate, Verdict
@@ -28,6 +28,7 @@ _BETTER: Final[tuple[tuple[MethodKind, frozenset[Verdict]], ...]] = (
     ("qlora", frozenset({"fits", "tight"})),
     ("lora", frozenset({"tight"})),
 )
+CHECKPOINTING: Final = "train.gradient_checkpointing"
 Cells = dict[tuple[int, int], MemoryEstimate]
 
 
@@ -53,7 +54,7 @@ class Offer:
 
 def by_method(
     asked: Question, estimate: Estimator, kinds: Sequence[MethodKind]
-) -> Prices:
+) -> Estimates:
     """Return the estimate of each method for the same settings.
 
     Raises:
@@ -138,10 +139,10 @@ def price_models(
             found[model.id] = {}
             continue
         mine = _of_model(model, shape, asked)
-        prices: dict[MethodKind, MemoryEstimate] = {}
+        prices: dict[MethodKind, Price] = {}
         for kind in asked.kinds:
             with contextlib.suppress(TunesmithError):  # not for this architecture
-                prices |= by_method(mine, estimate, (kind,))
+                prices[kind] = _price(mine, estimate, kind)
             yield
         found[model.id] = prices
 
@@ -155,12 +156,14 @@ def longest_fits(
 ) -> Iterator[None]:
     """Fill `found` with the longest sequence each model takes by its better method."""
     for model in models:
-        kind = better_method(prices.get(model.id, {}))
-        if model.id in found or kind is None:
+        best = best_price(prices.get(model.id, {}))
+        if model.id in found or best is None:
             continue
         try:
             mine = _of_model(model, shape_of(model), asked)
-            plan = with_value(mine.plan, "method.kind", kind)
+            plan = with_value(mine.plan, "method.kind", best.estimate.method)
+            if best.checkpointed is not None:
+                plan = with_value(plan, CHECKPOINTING, value=True)
             found[model.id] = max_seq_len(
                 plan, mine.shape, mine.budget, outcomes=asked.outcomes
             )
@@ -169,13 +172,32 @@ def longest_fits(
         yield
 
 
-def better_method(prices: Prices) -> MethodKind | None:
-    """Return LoRA where it fits with room, else QLoRA where that fits, else LoRA."""
-    for kind, verdicts in _BETTER:
-        price = prices.get(kind)
-        if price is not None and price.verdict in verdicts:
-            return kind
+def best_price(prices: Prices) -> Price | None:
+    """Return LoRA where it fits with room, else QLoRA where that fits, else LoRA.
+
+    As it is set first, then with gradient checkpointing; None where nothing fits.
+    """
+    for checkpointed in (False, True):
+        for kind, verdicts in _BETTER:
+            price = prices.get(kind)
+            if price is None or (price.checkpointed is not None) != checkpointed:
+                continue
+            if price.estimate.verdict in verdicts:
+                return price
     return None
+
+
+def _price(asked: Question, estimate: Estimator, kind: MethodKind) -> Price:
+    """Return the price, with checkpointing too where only that makes it fit.
+
+    A model that can be trained here must not look as if it could not.
+    """
+    as_set = by_method(asked, estimate, (kind,))[kind]
+    if as_set.fits or asked.plan.train.gradient_checkpointing:
+        return Price(as_set=as_set)
+    leaner = replace(asked, plan=with_value(asked.plan, CHECKPOINTING, value=True))
+    found = by_method(leaner, estimate, (kind,))[kind]
+    return Price(as_set=as_set, checkpointed=found if found.fits else None)
 
 
 def _of_model(model: ModelFacts, shape: ModelShape, asked: Offer) -> Question:

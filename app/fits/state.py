@@ -21,7 +21,7 @@ from core.plan.fields import value_of, with_value
 from core.plan.plan import MethodKind, Plan
 
 Shown = Literal["all", "fits", "here"]
-Prices = Mapping[MethodKind, MemoryEstimate]
+Estimates = Mapping[MethodKind, MemoryEstimate]
 
 COMPARED: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
 
@@ -41,6 +41,23 @@ CHOSEN_HERE: Final = (
     "train.attention",
 )
 """The plan keys memory hangs on; the rest of a plan passes through this page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What one model needs by one method with the settings of the page."""
+
+    as_set: MemoryEstimate
+    checkpointed: MemoryEstimate | None = None
+    """With gradient checkpointing, where that alone makes it fit."""
+
+    @property
+    def estimate(self) -> MemoryEstimate:
+        """The one that fits, if one does."""
+        return self.checkpointed or self.as_set
+
+
+Prices = Mapping[MethodKind, Price]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +81,7 @@ class FitsState:
     device_failure: Failure | None = None
     failure: Failure | None = None
     compares_all: bool = False
-    estimates: Prices = field(default_factory=dict[MethodKind, MemoryEstimate])
+    estimates: Estimates = field(default_factory=dict[MethodKind, MemoryEstimate])
     cells: Mapping[tuple[int, int], MemoryEstimate] = field(
         default_factory=dict[tuple[int, int], MemoryEstimate]
     )

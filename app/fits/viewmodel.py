@@ -12,7 +12,7 @@ from app.fits.figuring import Figuring
 from app.fits.grid_view import largest_that_fits
 from app.fits.ports import FitsPorts
 from app.fits.present import FitsView, Presenter
-from app.fits.reckoning import better_method
+from app.fits.reckoning import CHECKPOINTING, best_price
 from app.fits.state import FitsState, Shown, into_draft
 from app.qtwork.background import Background
 from app.qtwork.navigator import Navigator
@@ -130,9 +130,12 @@ class FitsViewModel(QObject):
         self._take(with_value(plan, "train.seq_len", length))
 
     def choose_priced(self, model_id: str, kind: MethodKind | None) -> None:
-        """Ask about a model of the grid, by the method of its column."""
+        """Ask about a model of the grid, by the method and as its cell has it."""
+        price = self.state.prices.get(model_id, {}).get(kind) if kind else None
         if kind in TRAINABLE:
             self.set_value("method.kind", kind)
+            if price is not None and price.checkpointed is not None:
+                self.set_value(CHECKPOINTING, value=True)
         self.choose_model(model_id)
 
     @Slot(str)
@@ -363,8 +366,9 @@ class FitsViewModel(QObject):
     def _on_priced(self) -> None:
         if self._is_free:  # begin with the largest model that fits
             best = largest_that_fits(self.state)
-            kind = better_method(self.state.prices.get(best.id, {})) if best else None
-            if kind is not None:
+            price = best_price(self.state.prices.get(best.id, {})) if best else None
+            if price is not None:
+                kind = price.estimate.method
                 self._set(plan=with_value(self.state.plan, "method.kind", kind))
             self._is_free = False
             self._find(best.id if best else STARTER_ID)

@@ -19,13 +19,13 @@ from app.fits.reckoning import (
     Offer,
     Question,
     ask_uses,
-    better_method,
+    best_price,
     heat,
     longest_fits,
     price_models,
 )
 from app.fits.report import answer_text, title_lines
-from app.fits.state import FitsState, into_draft
+from app.fits.state import FitsState, Price, into_draft
 from app.setup.state import Failure
 from core.estimate.advice import max_seq_len
 from core.estimate.answer import Verdict
@@ -253,10 +253,27 @@ def test_the_better_method_is_the_field_s(
 ) -> None:
     """LoRA with room, else QLoRA, else LoRA where only that fits."""
     prices = {
-        "lora": made_estimate("lora", lora), "qlora": made_estimate("qlora", qlora)
-    }  # fmt: skip
+        "lora": Price(as_set=made_estimate("lora", lora)),
+        "qlora": Price(as_set=made_estimate("qlora", qlora)),
+    }
+    best = best_price(prices)  # type: ignore[arg-type]
 
-    assert better == better_method(prices)  # type: ignore[arg-type]
+    assert better == (best.estimate.method if best else None)
+
+
+def test_what_fits_by_checkpointing_alone_says_so(whole: FitsState) -> None:
+    """It stands after what fits as it is set, with its own mark, and is counted."""
+    slim = replace(whole.prices[SMALL]["lora"].as_set, process=GIB)
+    price = Price(as_set=made_estimate("lora", "too-large"), checkpointed=slim)
+    state = replace(whole, prices={**whole.prices, SMALL: {"lora": price}})
+    view = present_grid(state)
+
+    assert [MIDDLE, SMALL, LARGE] == [row.id for row in view.rows]
+    cell = view.rows[1].cells[0]
+    assert ("1.00 GiB", "accent") == (cell.text, cell.tone)
+    assert "with gradient checkpointing" in cell.tip
+    assert "1 more with gradient checkpointing" in view.summary
+    assert best_price({"lora": price}) is price
 
 
 def test_the_longest_is_by_the_better_method(whole: FitsState) -> None:
@@ -264,8 +281,9 @@ def test_the_longest_is_by_the_better_method(whole: FitsState) -> None:
     found: dict[str, int] = {}
     offer = Offer(plan=DRAFT, budget=CARD, kinds=("lora", "qlora"))
     list(longest_fits(MODELS, shape_of, offer, whole.prices, found))
-    kind = better_method(whole.prices[MIDDLE])
-    plan = with_value(DRAFT, "method.kind", kind)
+    best = best_price(whole.prices[MIDDLE])
+    assert best is not None
+    plan = with_value(DRAFT, "method.kind", best.estimate.method)
     rows = present_grid(replace(whole, longest=found)).rows
 
     assert max_seq_len(plan, asked().shape, CARD) == found[MIDDLE]

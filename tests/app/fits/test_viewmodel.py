@@ -166,6 +166,21 @@ def test_the_grid_chooses_model_and_method(qtbot: QtBot, make_model: Maker) -> N
     assert "qlora" == model.state.plan.method.kind
 
 
+def test_a_cell_that_needs_checkpointing_turns_it_on(
+    qtbot: QtBot, make_model: Maker
+) -> None:
+    """What the cell promised is what is shown after the click."""
+    draft = with_value(DRAFT, "train.seq_len", 4096)
+    model = make_model(read_draft=lambda: draft)
+    answered(qtbot, model)
+    assert model.state.prices[MIDDLE]["qlora"].checkpointed is not None
+    model.choose_priced(MIDDLE, "qlora")
+    qtbot.waitUntil(lambda: getattr(model.state.estimate, "fits", False))
+
+    assert model.state.plan.train.gradient_checkpointing
+    assert "qlora" == model.state.plan.method.kind
+
+
 def test_rows_in_view_get_their_longest(qtbot: QtBot, make_model: Maker) -> None:
     """Only what is looked at is worked out."""
     model = make_model()
