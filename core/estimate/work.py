@@ -24,6 +24,7 @@ _STREAM_MOVES = 30
 _ATTENTION_MOVES = 12
 _MLP_MOVES = 5
 _BACKWARD_MOVES = 1.5
+_BACKWARD_ATTENTION = 2.5
 # An adapted product reads its input twice and adds to its output.
 _ADAPTER_INPUT_MOVES = 2
 _ADAPTER_OUTPUT_MOVES = 4
@@ -31,6 +32,9 @@ _ADAPTER_OUTPUT_MOVES = 4
 # turned into their error and read by the product that follows.
 _LOGIT_BYTES = 2 + 2 + 4 + 4 + 4 + 4 + 4 + 2 + 2
 _SCORE_MOVES = 8
+# DoRA takes the norm of each adapted weight anew in every forward pass: B @ A written,
+# the weight read, their sum written in 32 bits and read again.
+_DORA_BYTES = 4 + 2 + 4 + 4 + 4
 # Kernels of one layer's pass, roughly; each adapter and each 4-bit weight adds some.
 _LAYER_KERNELS = 45
 _ADAPTER_KERNELS = 6
@@ -76,6 +80,17 @@ class _Passes:
         return self.forward + 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the work of every part follows from."""
+
+    plan: Plan
+    habits: Habits
+    length: float
+    tokens: float
+    passes: _Passes
+
+
 def work(
     plan: Plan, shape: ModelShape, habits: Habits, *, row_tokens: float | None = None
 ) -> Work:
@@ -90,44 +105,74 @@ def work(
     length = float(plan.train.seq_len)
     if row_tokens is not None and not plan.train.packing:
         length = min(length, max(1.0, row_tokens))
-    tokens = plan.train.batch_size * length
     passes = _Passes(
         forward=2 if plan.train.gradient_checkpointing else 1,
         product_backward=1 if plan.method.has_adapter else 2,
     )
-    head = shape.head.elements
-    flops = 2.0 * tokens * head * (2 if plan.method.has_adapter else 3)
-    sparse = weights = unpacked = kernels = 0.0
-    moved = tokens * shape.vocabulary * _LOGIT_BYTES
-    for block in shape.blocks:
-        dense, gathered, read = _products(block, tokens)
-        flops += block.count * (2 * tokens * dense * passes.products)
-        sparse += block.count * (2 * tokens * gathered * passes.products)
-        flops += (
-            block.count
-            * _attention(block, length, tokens, habits)
-            * (passes.forward + 2.5)
-        )
-        weights += block.count * read * habits.item_bytes * passes.all
-        if habits.quantised:
-            elements = sum(linear.elements for linear in block.linears)
-            unpacked += block.count * elements * passes.all
-        moved += (
-            block.count * _moves(block, plan, length, tokens, habits) * passes.moves
-        )
-        kernels += block.count * _kernels(block, plan, habits) * passes.all
-    adapters = sum(
-        elements * count for elements, count in adapter_tensors(shape, plan.method)
+    asked = _Asked(
+        plan=plan,
+        habits=habits,
+        length=length,
+        tokens=plan.train.batch_size * length,
+        passes=passes,
     )
-    flops += 2.0 * tokens * adapters * (passes.forward + 2)
+    found = _ends(shape, asked)
+    for block in shape.blocks:
+        found = _sum(found, _layer(block, asked), block.count)
+    return found
+
+
+def _sum(some: Work, one: Work, count: int) -> Work:
+    """Return `some` and `count` times `one`."""
+    return Work(
+        tokens=some.tokens,
+        flops=some.flops + count * one.flops,
+        sparse_flops=some.sparse_flops + count * one.sparse_flops,
+        weight_bytes=some.weight_bytes + count * one.weight_bytes,
+        unpacked=some.unpacked + count * one.unpacked,
+        moved_bytes=some.moved_bytes + count * one.moved_bytes,
+        kernels=some.kernels + count * one.kernels,
+    )
+
+
+def _layer(block: Block, asked: _Asked) -> Work:
+    passes, habits = asked.passes, asked.habits
+    dense, gathered, read = _products(block, asked.tokens)
+    elements = sum(linear.elements for linear in block.linears)
+    return Work(
+        tokens=asked.tokens,
+        flops=2 * asked.tokens * dense * passes.products
+        + _attention(block, asked) * (passes.forward + _BACKWARD_ATTENTION),
+        sparse_flops=2 * asked.tokens * gathered * passes.products,
+        weight_bytes=read * habits.item_bytes * passes.all,
+        unpacked=elements * passes.all if habits.quantised else 0.0,
+        moved_bytes=_moves(block, asked) * passes.moves,
+        kernels=_kernels(block, asked) * passes.all,
+    )
+
+
+def _ends(shape: ModelShape, asked: _Asked) -> Work:
+    """Return the work of the head and of all adapters."""
+    method, passes, tokens = asked.plan.method, asked.passes, asked.tokens
+    head = shape.head.elements
+    adapters = sum(n * count for n, count in adapter_tensors(shape, method))
+    normed = 0.0
+    if method.use_dora:
+        normed = passes.forward * sum(
+            count * linear.elements
+            for linear, count in shape.linears()
+            if is_target(linear, method)
+        )
     return Work(
         tokens=tokens,
-        flops=flops,
-        sparse_flops=sparse,
-        weight_bytes=weights + 2 * head * habits.rest_bytes,
-        unpacked=unpacked,
-        moved_bytes=moved,
-        kernels=kernels,
+        flops=2.0 * tokens * head * (2 if method.has_adapter else 3)
+        + 2.0 * tokens * adapters * (passes.forward + 2)
+        + 2.0 * method.rank * normed,
+        sparse_flops=0.0,
+        weight_bytes=2.0 * head * asked.habits.rest_bytes,
+        unpacked=0.0,
+        moved_bytes=tokens * shape.vocabulary * _LOGIT_BYTES + _DORA_BYTES * normed,
+        kernels=0.0,
     )
 
 
@@ -142,13 +187,13 @@ def _products(block: Block, tokens: float) -> tuple[float, float, float]:
     return dense + mlp.count * mlp.hidden, mlp.per_token * each, dense + read
 
 
-def _attention(block: Block, length: float, tokens: float, habits: Habits) -> float:
+def _attention(block: Block, asked: _Asked) -> float:
     """Return the forward operations of scores and of their product with the values."""
     attention = block.attention
-    seen = _seen(length, attention.window)
-    if habits.kernel == "eager" or attention.softcap:
-        seen = length  # every score is computed, masked or not
-    return 4.0 * tokens * seen * attention.query
+    seen = _seen(asked.length, attention.window)
+    if asked.habits.kernel == "eager" or attention.softcap:
+        seen = asked.length  # every score is computed, masked or not
+    return 4.0 * asked.tokens * seen * attention.query
 
 
 def _seen(length: float, window: int | None) -> float:
@@ -158,11 +203,9 @@ def _seen(length: float, window: int | None) -> float:
     return window - window * window / (2 * length)
 
 
-def _moves(
-    block: Block, plan: Plan, length: float, tokens: float, habits: Habits
-) -> float:
+def _moves(block: Block, asked: _Asked) -> float:
     """Return the bytes one forward pass of a layer moves between its products."""
-    attention, mlp = block.attention, block.mlp
+    attention, mlp, method = block.attention, block.mlp, asked.plan.method
     stream = attention.output.outputs
     if isinstance(mlp, FeedForward):
         width = mlp.width * (2 if mlp.gated else 1)
@@ -173,24 +216,24 @@ def _moves(
         + _ATTENTION_MOVES * (attention.query + 2 * attention.key)
         + _MLP_MOVES * width
     )
-    if plan.method.has_adapter:
+    if method.has_adapter:
         values += sum(
             _ADAPTER_INPUT_MOVES * linear.inputs
             + _ADAPTER_OUTPUT_MOVES * linear.outputs
             for linear in block.linears
-            if is_target(linear, plan.method)
+            if is_target(linear, method)
         )
-    if habits.kernel == "eager" or attention.softcap:
-        values += _SCORE_MOVES * attention.heads * length
-    return tokens * values * habits.item_bytes
+    if asked.habits.kernel == "eager" or attention.softcap:
+        values += _SCORE_MOVES * attention.heads * asked.length
+    return asked.tokens * values * asked.habits.item_bytes
 
 
-def _kernels(block: Block, plan: Plan, habits: Habits) -> float:
-    linears = block.linears
-    adapted = sum(1 for linear in linears if is_target(linear, plan.method))
-    count = _LAYER_KERNELS + (
-        _ADAPTER_KERNELS * adapted if plan.method.has_adapter else 0
-    )
+def _kernels(block: Block, asked: _Asked) -> float:
+    linears, method = block.linears, asked.plan.method
+    count = float(_LAYER_KERNELS)
+    if method.has_adapter:
+        adapted = sum(1 for linear in linears if is_target(linear, method))
+        count += _ADAPTER_KERNELS * adapted
     if isinstance(block.mlp, Experts):
         count += 12 + 4 * min(block.mlp.count, 64)
-    return count + (_QUANTISED_KERNELS * len(linears) if habits.quantised else 0)
+    return count + (_QUANTISED_KERNELS * len(linears) if asked.habits.quantised else 0)

@@ -94,6 +94,7 @@ def test_what_makes_a_step_slower_makes_the_forecast_lower() -> None:
     assert rate(PLAN) < rate(lora) < rate(few)
     assert rate(with_value(PLAN, "train.batch_size", 1)) < rate(PLAN)
     assert rate(with_value(PLAN, "train.attention", "eager")) < rate(PLAN)
+    assert rate(with_value(PLAN, "method.use_dora", value=True)) < 0.9 * rate(PLAN)
     assert rate(with_value(PLAN, "method.compute_dtype", "fp32")) < 0.7 * rate(PLAN)
     assert rate(PLAN, device_budget(gpu_name="3060")) < rate(PLAN) / 3
     assert rate(PLAN, model="Qwen/Qwen2.5-14B-Instruct") < rate(PLAN)
