@@ -91,15 +91,22 @@ def test_a_real_wish_gets_the_cheapest_plan_of_its_grid() -> None:
     """The estimate falls as the knobs turn, so nothing cheaper was passed over."""
     wish = Plan(train=Training(batch_size=4, gradient_accumulation=2, seq_len=1024))
     kept = {"train.seq_len", "method.rank", "method.target_modules"}
-    for mib in (1700, 2200, 3200):
-        card = device_budget(gpu_memory=mib << 20)
+    roomy = device_budget(gpu_memory=80 * GIB)
+    made = knobs(wish, shape(), roomy, kept)
+    leanest = wish
+    for knob in made:
+        leanest = turned(leanest, knob.key, knob.settings[-1].value)
+    least = estimate(leanest, shape(), roomy).high
+    most = estimate(wish, shape(), roomy).high
+    for share in (0.05, 0.3, 0.6, 0.9):
+        card = device_budget(gpu_memory=round(least + share * (most - least)))
         search = Search(
             plan=wish,
-            knobs=knobs(wish, shape(), card, kept),
+            knobs=made,
             fits=lambda plan, card=card: estimate(plan, shape(), card).fits,
             slowness=slowness(wish, shape(), card),
         )
-        every = itertools.product(*(range(len(knob.settings)) for knob in search.knobs))
+        every = itertools.product(*(range(len(knob.settings)) for knob in made))
         possible = [search.cost(p) for p in every if search.fits(search.at(p))]
         best = search.best()
 
