@@ -72,13 +72,16 @@ class _Efficient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:  # noqa: ARG004 - torch's
-        query = ctx.saved_tensors[0]
+        query, key = ctx.saved_tensors[:2]
         batch, heads, length, dim = query.shape
         made = [
             query.new_empty(batch, length, heads, dim).transpose(1, 2) for _ in range(3)
         ]
         delta = query.new_empty(batch, heads, length, dtype=torch.float32)
         del delta
+        if len(ctx.needs_input_grad) > 3 and ctx.needs_input_grad[3]:
+            # the bias's own gradient, for each sequence; autograd sums it up
+            return (*made, query.new_empty(batch, heads, length, key.shape[2]))
         return (*made, None)
 
 

@@ -8,12 +8,13 @@ others hold what the second does.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.estimate.encoder import Around, StackLayers
+from core.estimate.encoder import StackLayers
 from core.estimate.graph import Graph, Value
 from core.estimate.loop import Habits
+from core.estimate.scores import Around
 from core.estimate.static import is_target
 from core.estimate.tape import ACTIVATION, GRADIENT, LOGITS, Storage, Tape, rounded
-from core.models.shape import Block, ModelShape
+from core.models.shape import Block, Linear, ModelShape
 from core.plan.plan import Plan
 
 
@@ -81,7 +82,9 @@ class StackStep:
     def _stack(self, blocks: Sequence[Block], memory: Value | None) -> Value:
         shape, layers = self.shape, self.layers
         x = self._embedded()
-        around = self._around(blocks, memory)
+        around = Around(memory=memory)
+        if not blocks[0].bias_table:
+            around = self._around(blocks, memory)
         for block in blocks:
             x = self._run_of(block, x, around)
         if shape.last_norm:
@@ -116,12 +119,16 @@ class StackStep:
 
     def _layer(self, block: Block, x: Value, around: Around) -> Value:
         layers = self.layers
-        if block.bias_table:  # UMT5 looks its biases up in every layer
-            around = self._around((block,), around.memory)
+
+        def run(value: Value) -> Value:
+            own = around
+            if block.bias_table:  # UMT5 looks its biases up in every layer
+                own = self._around((block,), around.memory)
+            return layers.layer(block, value, own)
+
         if self.plan.train.gradient_checkpointing:
-            graph = layers.graph
-            return graph.checkpoint(lambda value: layers.layer(block, value, around), x)
-        return layers.layer(block, x, around)
+            return layers.graph.checkpoint(run, x)
+        return run(x)
 
     def _around(self, blocks: Sequence[Block], memory: Value | None) -> Around:
         train, rest, tape = self.plan.train, self.habits.rest_bytes, self.tape
@@ -134,10 +141,27 @@ class StackStep:
             if memory is not None:
                 item = self.habits.item_bytes if not self.habits.quantised else 4
                 cross = tape.hold(attention.heads * pairs * item)
-            return Around(bias=bias, cross_bias=cross, memory=memory)
+            wanted = train.gradient_checkpointing and not blocks[0].bias_table
+            return Around(
+                bias=bias,
+                cross_bias=cross,
+                cross_gradient=[] if wanted else None,
+                mask=self._causal_mask(memory),
+                memory=memory,
+            )
         if attention.window is not None and attention.window // 2 < train.seq_len:
-            return Around(mask=tape.hold(train.batch_size * pairs), memory=memory)
-        return Around(memory=memory)
+            if self.habits.kernel == "eager":  # numbers to add, for each sequence
+                return Around(mask=tape.hold(train.batch_size * pairs * rest))
+            return Around(mask=tape.hold(pairs))  # true or false, for all
+        return Around(memory=memory, mask=self._causal_mask(memory))
+
+    def _causal_mask(self, memory: Value | None) -> Storage | None:
+        """What hides the future from a decoder's scores, where these exist."""
+        if memory is None or self.habits.kernel != "eager":
+            return None
+        train = self.plan.train
+        cells = train.batch_size * train.seq_len * train.seq_len
+        return self.tape.hold(cells * self.habits.rest_bytes)
 
     def _embedded(self) -> Value:
         """Words, positions and types summed, normed and dropped out of."""
@@ -198,11 +222,23 @@ class StackStep:
         for linear in self.shape.outer:
             x = layers.pointwise(layers.one_each(x, linear), saves_input=True)
         for linear in (*self.shape.whole, self.shape.head):
-            small = batch * linear.outputs
-            back = batch * linear.inputs * item
-            node = graph.add((x,), (x.storage,), lambda _, n=back: (tape.hold(n),))
-            x = Value(tape.hold(small * item), small, item, node)
+            x = self._whole(x, linear)
         return x
+
+    def _whole(self, x: Value, linear: Linear) -> Value:
+        """Return the output of a layer that is trained whole."""
+        tape, graph, item = self.tape, self.layers.graph, x.item_bytes
+        batch, rest = self.plan.train.batch_size, self.habits.rest_bytes
+
+        def backward(_: Storage) -> tuple[Storage, Storage]:
+            to_weight = tape.hold(linear.elements * rest, GRADIENT)
+            self._held.append(tape.hold(linear.outputs * rest, GRADIENT))
+            return tape.hold(batch * linear.inputs * item), to_weight
+
+        trained = Value(x.storage, 0, 0, graph.leaf())
+        node = graph.add((x, trained), (x.storage,), backward)
+        size = batch * linear.outputs
+        return Value(tape.hold(size * item), size, item, node)
 
     # -- backward ------------------------------------------------------------
 
