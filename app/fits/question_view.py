@@ -50,7 +50,7 @@ def present_question(state: FitsState) -> QuestionView:
     return QuestionView(
         models=_model_options(state.listed or ()),
         model_key=chosen.id if chosen else "",
-        model_text=state.model_text or _unlisted(state),
+        model_text=state.model_text or (chosen.name if chosen else ""),
         model_detail=_model_detail(state),
         model_failure=state.model_failure,
         devices=(("", _here(state.budget)), *_CARDS),
@@ -105,14 +105,6 @@ def _model_words(model: ModelFacts) -> str:
 def _whole_words(model: ModelFacts) -> str:
     owner = model.id.removesuffix(model.name).rstrip("/")
     return f"{_model_words(model)} · {owner}" if owner else _model_words(model)
-
-
-def _unlisted(state: FitsState) -> str:
-    """Return the words for a model that was typed and stands in no list."""
-    chosen = state.chosen
-    if chosen is None or any(model.id == chosen.id for model in state.listed or ()):
-        return ""
-    return _model_words(chosen)
 
 
 def _model_detail(state: FitsState) -> str:

@@ -69,11 +69,11 @@ class Picker(QComboBox):
         self._show_again()
 
     def show_choice(self, key: str, words: str = "") -> None:
-        """Show the option `key`, or `words` where it is none; sends nothing."""
+        """Show the option `key`, or `words` in its place; sends nothing."""
         at = next((n for n, (one, _) in enumerate(self._options) if one == key), -1)
-        self._shown = self._options[at][1] if at >= 0 and not words else words
+        self._shown = words or (self._options[at][1] if at >= 0 else "")
         with QSignalBlocker(self):
-            self.setCurrentIndex(at if not words else -1)
+            self.setCurrentIndex(at)
         if not self._field.hasFocus():
             self._show_again()
 
@@ -105,5 +105,7 @@ class Picker(QComboBox):
 
     def _on_entered(self) -> None:
         text = self._field.text().strip()
+        if text == self._shown:
+            return
         if text and all(words != text for _, words in self._options):
             self.typed.emit(text)

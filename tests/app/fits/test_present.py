@@ -80,13 +80,18 @@ def whole() -> FitsState:
 # -- the question ------------------------------------------------------------------
 
 
-def test_a_model_that_stands_in_no_list_is_named_by_itself(whole: FitsState) -> None:
-    """A folder typed as a path is shown although the list does not hold it."""
-    view = present_question(replace(whole, listed=(known(SMALL),)))
+def test_the_model_is_named_short_and_offered_with_its_size(whole: FitsState) -> None:
+    """The field has no room for more than the name; what was typed stays in it."""
+    view = present_question(whole)
+    twins = tuple(replace(known(SMALL), id=f"{who}/twin", name="twin") for who in "ab")
 
-    assert "Qwen3-4B" in view.model_text
-    assert "" == present_question(whole).model_text
-    assert MIDDLE in dict(present_question(whole).models)
+    assert "Qwen3-4B" == view.model_text
+    assert "Qwen3-4B · 4.02B" == dict(view.models)[MIDDLE]
+    assert (
+        "nowhere" == present_question(replace(whole, model_text="nowhere")).model_text
+    )
+    offered = dict(present_question(replace(whole, listed=twins)).models)
+    assert ["a", "b"] == [words.rpartition(" ")[2] for words in offered.values()]
 
 
 def test_every_card_can_be_asked(whole: FitsState) -> None:
