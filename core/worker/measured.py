@@ -30,7 +30,10 @@ from core.units import parse_bytes
 _STEPS_TO_THE_PEAK = 2
 # A run of more is told by these: groups of like length come again and again.
 _MOST_BATCHES = 200_000
-_LARGEST = 16
+# The largest sizes are priced: fewer tokens may peak higher if more are trained.
+_SIZES = 2
+# Of one size, so many are looked at for the one with the most trained tokens.
+_ALIKE = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,12 +165,12 @@ def largest(
         width = rounded_width(max(lengths[number] for number in batch))
         size = (len(batch) * width, width, step == 1)
         group = sizes.setdefault(size, [])
-        if len(group) < _LARGEST:
+        if len(group) < _ALIKE:
             group.append(batch)
     top: list[MicroBatch] = []
     for later in (True, False):
         found = sorted((size for size in sizes if size[2] is not later), reverse=True)
-        top += [_sized(rows, size, sizes[size]) for size in found[:2]]
+        top += [_sized(rows, size, sizes[size]) for size in found[:_SIZES]]
     return tuple(top)
 
 
