@@ -15,6 +15,7 @@ from core.plan.plan import Method
 # head to a multiple of 32.
 _FLASH_ROWS = 128
 _FLASH_HEAD = 32
+_BIAS_COLUMNS = 16
 
 
 class Decoder(Layers):
@@ -142,12 +143,25 @@ class Decoder(Layers):
             value = self.to(value, item)
         if self.habits.kernel == "eager" or attention.softcap:
             return self._eager(attention, query, key, value)
-        flash = self._has_flash(query)
+        masked = self.is_masked(attention)
+        flash = self._has_flash(query) and not masked
         if not flash and attention.kv_heads != attention.heads:
             copied = attention.kv_heads > 1
             key = self._expanded(key, query.elements, copied=copied)
             value = self._expanded(value, query.elements, copied=copied)
-        return self._fused_attention(attention, query, key, value, flash=flash)
+        bias = self._bias(query.item_bytes) if masked else None
+        return self._fused_attention(
+            attention, query, key, value, flash=flash, bias=bias
+        )
+
+    def is_masked(self, attention: Attention) -> bool:
+        """Whether a window hides anything, so that torch is handed a mask."""
+        return attention.window is not None and self.length >= attention.window
+
+    def _bias(self, item_bytes: int) -> Storage:
+        """The mask as the memory-efficient kernel adds it, made anew in each layer."""
+        columns = -(-self.length // _BIAS_COLUMNS) * _BIAS_COLUMNS
+        return self.tape.hold(self.rows * columns * item_bytes)
 
     def _has_flash(self, query: Value) -> bool:
         """Whether the flash kernel runs: it multiplies 16-bit numbers alone."""
@@ -174,6 +188,7 @@ class Decoder(Layers):
         value: Value,
         *,
         flash: bool,
+        bias: Storage | None = None,
     ) -> Value:
         """Flash or memory-efficient attention: saves q, k, v, out and a row of sums."""
         tape, item = self.tape, query.item_bytes
@@ -192,6 +207,8 @@ class Decoder(Layers):
             return made[0], made[1], made[2]
 
         saved = (query.storage, key.storage, value.storage, out, sums)
+        if bias is not None:
+            saved = (*saved, bias)
         node = self.graph.add((query, key, value), saved, backward)
         return Value(out, query.elements, item, node)
 

@@ -7,6 +7,7 @@ pass. The peak is affine in their number, so its maximum lies at an end.
 
 from dataclasses import dataclass
 
+from core.estimate.acted import Acted, Held, all_layers, to_act
 from core.estimate.decoder import Decoder
 from core.estimate.graph import Graph, Value
 from core.estimate.loop import Habits, chunk_tokens
@@ -39,21 +40,6 @@ class StepPeak:
         return self.activations + self.gradients + self.logits + self.workspace
 
 
-@dataclass(slots=True)
-class _Acted:
-    """A layer that was acted out, and those it stands for."""
-
-    block: Block
-    others: int
-    last_node: int = 0
-    saved: int = 0
-    """Bytes that stay until its backward pass."""
-    casts: int = 0
-    """Bytes of 16-bit copies of its adapter that stay until the forward pass is over."""
-    cached: int = 0
-    """Bytes of keys and values that stay as long as the outputs."""
-
-
 class _Step:
     """The step of one micro-batch."""
 
@@ -80,7 +66,8 @@ class _Step:
         )
         self.width = habits.width(plan.train.seq_len)
         self.tokens = plan.train.batch_size * self.width
-        self.acted = _all_layers(shape) if every_layer else _to_act(shape)
+        self.acted = all_layers(shape) if every_layer else to_act(shape)
+        self._held: dict[int, Held] = {}
 
     def run(self, gradients: int) -> Tape:
         """Act out the step; `gradients` bytes of earlier micro-batches are there."""
@@ -105,37 +92,53 @@ class _Step:
         angles = decoder.new(2 * self.width * head.head_dim, habits.rest_bytes)
         # What every layer is handed: cosines and sines, and masks where scores exist.
         self._shared = [angles, *self._masks()]
-        for number, acted in enumerate(self.acted):
+        for acted in self.acted:
             before, casts = self.tape.live, self._cast_bytes()
             cached = decoder.cached_bytes
             x = self._layer(acted, x)
-            if self.plan.train.gradient_checkpointing:
-                acted.casts = self._cast_bytes() - casts
-            acted.cached = decoder.cached_bytes - cached
-            # measured here, where the layer's own input is let go of
-            acted.saved = self.tape.live - before - acted.casts - acted.cached
-            if number == len(self.acted) - 1 and shape.blocks[0] is acted.block:
-                self.acted[0].saved = acted.saved
+            casts = self._cast_bytes() - casts
+            if not self.plan.train.gradient_checkpointing:
+                casts = 0  # the graph saves them
+            cached = decoder.cached_bytes - cached
+            # measured here, where the layer's own input is let go of; of each kind the
+            # last counts, for the first layer of all saves less
+            saved = self.tape.live - before - casts - cached
+            self._held[acted.kind] = Held(saved=saved, casts=casts, cached=cached)
         for acted in self.acted:
-            self.tape.ballast(acted.others * acted.saved, ACTIVATION)
-            self.tape.ballast(acted.others * acted.casts, WORKSPACE)
-            self.tape.ballast(acted.others * acted.cached, ACTIVATION)
+            self._lay(acted)
         if not self.plan.train.gradient_checkpointing:
             del self._shared[1:]  # no layer is run again, so no mask is needed again
         return decoder.norm(x, shape.norm)
 
+    def _lay(self, acted: Acted) -> None:
+        """Count what the layers above `acted` hold after the forward pass."""
+        for kind, count in acted.above.items():
+            held = self._held[kind]
+            self.tape.ballast(count * held.saved, ACTIVATION)
+            self.tape.ballast(count * held.casts, WORKSPACE)
+            self.tape.ballast(count * held.cached, ACTIVATION)
+
     def _masks(self) -> list[Value]:
-        """Additive masks, one a kind of window, for attention in plain operations."""
+        """What is handed to layers that need a mask.
+
+        Numbers to add, one a kind of window, for attention in plain operations; true
+        and false where a window hides something from a kernel.
+        """
         attentions = [block.attention for block in self.shape.blocks]
         capped = any(attention.softcap for attention in attentions)
-        if self.habits.kernel != "eager" and not capped:
-            return []
-        train = self.plan.train
-        windows = 2 if any(attention.window for attention in attentions) else 1
-        cells = train.batch_size * self.width * self.width
-        return [self.decoder.new(cells, self.habits.rest_bytes) for _ in range(windows)]
+        cells = self.width * self.width
+        if self.habits.kernel == "eager" or capped:
+            windows = {attention.window for attention in attentions}
+            kinds = 2 if len(windows) > 1 or (capped and windows != {None}) else 1
+            cells *= self.plan.train.batch_size
+            return [
+                self.decoder.new(cells, self.habits.rest_bytes) for _ in range(kinds)
+            ]
+        if any(self.decoder.is_masked(attention) for attention in attentions):
+            return [self.decoder.new(cells, 1)]
+        return []
 
-    def _layer(self, acted: _Acted, x: Value) -> Value:
+    def _layer(self, acted: Acted, x: Value) -> Value:
         if self.plan.train.gradient_checkpointing:
             block, decoder = acted.block, self.decoder
             x = self.graph.checkpoint(lambda value: decoder.block(block, value), x)
@@ -151,7 +154,8 @@ class _Step:
         """Drop the cache of narrowed weights; what the graph saved of it stays."""
         self.graph.casts.clear()
         for acted in self.acted:
-            self.tape.ballast(-acted.others * acted.casts, WORKSPACE)
+            for kind, count in acted.above.items():
+                self.tape.ballast(-count * self._held[kind].casts, WORKSPACE)
 
     # -- loss ----------------------------------------------------------------
 
@@ -167,7 +171,7 @@ class _Step:
         logits = Value(raw, words, item, node)
         if self.shape.softcap:
             logits = self._capped(logits)
-        self._held = logits if self.habits.hold_outputs else None
+        self._outputs = logits if self.habits.hold_outputs else None
         wide = self.decoder.to(logits, 4)
         del raw, logits
         chances = tape.hold(words * 4, LOGITS)  # log_softmax, saved
@@ -254,13 +258,13 @@ class _Step:
         if accumulated:
             self._kept.clear()
 
-    def _lift(self, acted: _Acted, *, accumulated: bool) -> None:
+    def _lift(self, acted: Acted, *, accumulated: bool) -> None:
         """Enter the backward pass of `acted`: the layers above it are done."""
-        self.tape.ballast(-acted.others * acted.saved, ACTIVATION)
-        if not accumulated:
-            # The layers this one stands for have left their gradients behind.
-            grown = _gradient_bytes(acted.block, self.plan)
-            self.tape.ballast(acted.others * grown, GRADIENT)
+        for kind, count in acted.above.items():
+            self.tape.ballast(-count * self._held[kind].saved, ACTIVATION)
+            if not accumulated:  # they have left their gradients behind
+                grown = _gradient_bytes(self.shape.blocks[kind], self.plan)
+                self.tape.ballast(count * grown, GRADIENT)
 
 
 def _gradient_bytes(block: Block, plan: Plan) -> int:
@@ -273,26 +277,6 @@ def _gradient_bytes(block: Block, plan: Plan) -> int:
         for linear in block.linears
         if is_target(linear, method)
     )
-
-
-def _to_act(shape: ModelShape) -> list[_Acted]:
-    if len(shape.blocks) == 1:
-        block = shape.blocks[0]
-        if block.count == 1:
-            return [_Acted(block=block, others=0)]
-        return [
-            _Acted(block=block, others=block.count - 2),
-            _Acted(block=block, others=0),
-        ]
-    return [_Acted(block=block, others=block.count - 1) for block in shape.blocks]
-
-
-def _all_layers(shape: ModelShape) -> list[_Acted]:
-    return [
-        _Acted(block=block, others=0)
-        for block in shape.blocks
-        for _ in range(block.count)
-    ]
 
 
 def act_out(shape: ModelShape, plan: Plan, habits: Habits, tape: Tape) -> object:

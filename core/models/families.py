@@ -10,7 +10,16 @@ from typing import Any
 from core.models.config import Numbers
 from core.models.encoder_decoder import bart, mbart, pegasus, seq2seq_stranger, t5, umt5
 from core.models.encoder_only import bert, distilbert, modernbert, roberta
-from core.models.llama_like import gemma, gemma2, gemma3, llama, olmo2, qwen2, qwen3
+from core.models.llama_like import (
+    gemma,
+    gemma2,
+    gemma3,
+    llama,
+    mistral,
+    olmo2,
+    qwen2,
+    qwen3,
+)
 from core.models.other_decoders import (
     falcon,
     gpt2,
@@ -31,7 +40,10 @@ _GEMMA = {
 }
 FAMILIES: Mapping[str, tuple[Builder, Mapping[str, Any]]] = {
     "llama": (llama, {"hidden_act": "silu"}),
-    "mistral": (llama, {"hidden_act": "silu", "num_key_value_heads": 8}),
+    "mistral": (
+        mistral,
+        {"hidden_act": "silu", "num_key_value_heads": 8, "sliding_window": 4096},
+    ),
     "granite": (llama, {"hidden_act": "silu"}),
     "smollm3": (
         llama,
@@ -58,6 +70,7 @@ FAMILIES: Mapping[str, tuple[Builder, Mapping[str, Any]]] = {
             "num_attention_heads": 8,
             "num_key_value_heads": 4,
             "vocab_size": 262208,
+            "sliding_window": 4096,
         },
     ),
     "phi3": (phi3, {"hidden_act": "silu"}),

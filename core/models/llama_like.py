@@ -1,10 +1,13 @@
 """Llama and its kin: RMS norms, gated MLP, one matrix for each projection."""
 
 from dataclasses import replace
+from typing import Any, cast
 
 from core.models.config import Numbers
 from core.models.pieces import gated, model, separate_attention
 from core.models.shape import Block, ModelShape
+
+_GEMMA3_TURN = 6
 
 
 def llama(n: Numbers) -> ModelShape:
@@ -18,6 +21,18 @@ def llama(n: Numbers) -> ModelShape:
         norms=(hidden, hidden),
     )
     return model(n, (block,))
+
+
+def mistral(n: Numbers) -> ModelShape:
+    """Mistral: as Llama, with a window on every layer unless the config says null."""
+    return with_window(n, llama(n))
+
+
+def with_window(n: Numbers, shape: ModelShape) -> ModelShape:
+    """Return `shape` with the config's window on every layer."""
+    block = shape.blocks[0]
+    attention = replace(block.attention, window=n.optional("sliding_window"))
+    return replace(shape, blocks=(replace(block, attention=attention),))
 
 
 def qwen2(n: Numbers) -> ModelShape:
@@ -77,6 +92,31 @@ def gemma2(n: Numbers) -> ModelShape:
 
 
 def gemma3(n: Numbers) -> ModelShape:
-    """Gemma 3 (text): as Gemma 2 without caps, with a norm on each head."""
+    """Gemma 3 (text): as Gemma 2 without caps, with a norm on each head.
+
+    Five layers with a window take turns with one that sees everything.
+    """
     shape = gemma2(n)
-    return replace(shape, blocks=(_with_head_norms(shape.blocks[0]),))
+    block = _with_head_norms(shape.blocks[0])
+    whole = _sees_everything(n, shape.layers)
+    order = tuple(int(sees) for sees in whole)
+    if block.attention.window is None or len(set(order)) == 1:
+        return replace(shape, blocks=(block,))
+    far = replace(block, attention=replace(block.attention, window=None))
+    return replace(
+        shape,
+        blocks=(
+            replace(block, count=order.count(0)),
+            replace(far, count=order.count(1)),
+        ),
+        order=order,
+    )
+
+
+def _sees_everything(n: Numbers, layers: int) -> list[bool]:
+    """Return of each layer whether its attention has no window."""
+    named: Any = n.get("layer_types")
+    if isinstance(named, list) and len(cast("list[Any]", named)) == layers:
+        return [kind == "full_attention" for kind in cast("list[Any]", named)]
+    turn = n.optional("sliding_window_pattern") or _GEMMA3_TURN
+    return [(number + 1) % turn == 0 for number in range(layers)]

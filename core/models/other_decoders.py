@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from core.models.config import Numbers
+from core.models.llama_like import with_window
 from core.models.pieces import (
     activation_of,
     gated,
@@ -39,7 +40,7 @@ def phi3(n: Numbers) -> ModelShape:
         mlp=mlp,
         norms=(hidden, hidden),
     )
-    return model(n, (block,))
+    return with_window(n, model(n, (block,)))
 
 
 def phi(n: Numbers) -> ModelShape:
@@ -188,7 +189,7 @@ def starcoder2(n: Numbers) -> ModelShape:
         norm="layer",
         norms=(hidden,) * 4,
     )
-    return model(n, (block,))
+    return with_window(n, model(n, (block,)))
 
 
 def stablelm(n: Numbers) -> ModelShape:

@@ -189,6 +189,8 @@ class ModelShape:
     norm: NormKind = "rms"
     softcap: bool = False
     """Logits pass a tanh (Gemma 2)."""
+    order: tuple[int, ...] = ()
+    """Which of `blocks` each layer is, where kinds take turns; empty: as they stand."""
     known: bool = True
     """False: an architecture we do not know, read as if it were a Llama or a BERT."""
     text_part: str = ""
