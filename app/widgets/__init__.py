@@ -27,6 +27,8 @@ Import from the module, not from here, so that a page loads only what it shows:
                  down: picked(key). Segmented(options, name=): picked(key).
                  LabeledSlider(name, stops=, default=, unit=, tip=): edited(value).
                  NumberField(name=, least=, most=, unit=).
+    picker       Picker(name=, tip=).set_options(((key, words), …)), .show_choice(key):
+                 a drop-down one can type into; picked(key), typed(text).
     drop_zone    DropZone(text=, hint=, actions=): dropped(tuple of Path).
     progress     ThinBar().show_fraction(0..1 | None);
                  ProgressRow(what).show_progress(what, fraction=, detail=, pause=);
@@ -37,6 +39,13 @@ Import from the module, not from here, so that a page loads only what it shows:
     memory_bar   MemoryBar().show_rows((MemoryRow(label=, parts=(MemoryPart(name=,
                  size_bytes=, tip=), …), low_bytes=, high_bytes=, verdict=, tone=,
                  chosen=), …), free_bytes=).
+    heat_map     HeatMap(name=).show_grid(HeatGrid(rows=, columns=, cells={(row, column):
+                 HeatCell(text=, tone=, said=, fits=)}, chosen=)): picked(row, column).
+    fit_grid     FitGrid(name=, lines=).show_rows(columns, (GridRow(key=, name=,
+                 detail=, cells=(GridCell(text=, tone=, tip=), …)), …)): virtual;
+                 picked(key, column), seen(first, last).
+    figure_table FigureTable(columns, name=).show_rows(((Figure(text=, tip=, tone=,
+                 series=, is_number=), …), …)): a dozen rows that are read.
     line_chart   LineChart(ChartText(title=, x_label=, y_label=, empty=)).show_series(
                  (Series(name=, x=, y=, look="line"|"faint"|"points"|"dashed",
                  colour=0..7), …), levels=(Level(name=, y=),)); set_log(bool);
