@@ -107,11 +107,13 @@ def _stretch(bound: int, process: int) -> float:
 
 def _seen(raw: Figures, group: Group) -> Iterator[tuple[float, float]]:
     """Give what each run of the group would mean here: bytes at least, bytes at most."""
-    for one in (*group.like, *group.unlike):
+    like = ((one, False) for one in group.like)
+    unlike = ((one, True) for one in group.unlike)
+    for one, of_other_size in (*like, *unlike):
         ratios = [whole_ratio(one), ratio_of(one)]
         if one.out_of_memory:
             ratios = [ratio * _BEYOND_OUT_OF_MEMORY for ratio in ratios]
-        if one in group.unlike and _doubt(one) is not None:
+        if of_other_size and _doubt(one) is not None:
             carried = _carried(raw, one)
             yield (carried if one.complete else math.inf), carried
         else:
