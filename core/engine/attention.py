@@ -16,6 +16,7 @@ from core.engine.device import Compute
 
 _ASKED = sdpa.use_gqa_in_sdpa
 _FLASH_FROM = (8, 0)
+_HALF_BYTES = 2
 
 Asks = Callable[[Tensor | None, Tensor, Tensor], bool]
 
@@ -24,9 +25,16 @@ def shares_heads(*, has_flash: bool) -> Asks:
     """Return what tells transformers whether to hand shared heads to torch."""
 
     def asks(mask: Tensor | None, key: Tensor, value: Tensor) -> bool:
-        return has_flash and key.dtype.itemsize == 2 and _ASKED(mask, key, value)  # noqa: PLR2004
+        return has_flash and _becomes_half(key) and _ASKED(mask, key, value)
 
     return asks
+
+
+def _becomes_half(x: Tensor) -> bool:
+    """Whether attention sees 16-bit numbers, by themselves or narrowed by autocast."""
+    kind = x.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+    return dtype.itemsize == _HALF_BYTES
 
 
 def suit_card(compute: Compute) -> None:
