@@ -43,7 +43,7 @@ def _sums_gradients(func: Any, args: Any) -> bool:
 
 def _asked_by_autograd() -> bool:
     """Whether no formula written in Python asked for the operation."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 # pyright: ignore
     for _ in range(_MOST_WRAPPERS):
         if frame is None or frame.f_code.co_name == "_engine_run_backward":
             return frame is not None

@@ -20,6 +20,8 @@ from core.models.shape import Attention, Block, Experts, FeedForward, Linear
 class StackLayers(Scores):
     """Layers of an encoder or of the decoder behind it."""
 
+    habits: Habits
+
     def layer(self, block: Block, x: Value, around: Around) -> Value:
         """Return the layer's output for its input `x`."""
         kept: list[Value] = []  # what the layer's own frame holds to its end
