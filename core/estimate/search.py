@@ -31,6 +31,7 @@ _SLOWING = {
     "method.kind",
 }
 _CHEAP = {
+    "method.compute_dtype",
     "train.attention",
     "train.gradient_checkpointing",
     "train.batch_size",

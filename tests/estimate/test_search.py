@@ -176,6 +176,7 @@ def wishes(draw: st.DrawFn) -> Plan:
             kind=draw(st.sampled_from(("lora", "qlora", "lora8"))),
             rank=draw(st.sampled_from((4, 8, 32, 100))),
             use_dora=draw(st.booleans()),
+            compute_dtype=draw(st.sampled_from(("auto", "fp32"))),
             double_quant=draw(st.booleans()),
             target_modules=draw(
                 st.sampled_from((("all-linear",), ("q_proj", "v_proj"), ("down_proj",)))
