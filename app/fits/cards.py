@@ -19,7 +19,8 @@ from app.widgets.buttons import SecondaryButton
 from app.widgets.card import Card
 from app.widgets.fields import SearchField, Segmented
 from app.widgets.fit_grid import FitGrid, GridCell, GridRow
-from app.widgets.heat_map import HeatCell, HeatGrid, HeatMap
+from app.widgets.heat_map import HeatMap
+from app.widgets.heat_paint import HeatCell, HeatGrid
 from app.widgets.layout import STRETCH, boxed, grow, row
 from app.widgets.memory_bar import MemoryBar, MemoryPart, MemoryRow
 from app.widgets.notice import Notice

@@ -37,7 +37,7 @@ class Presenter:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[object, ...], object]] = {}
+        self._known: dict[object, tuple[tuple[object, ...], object]] = {}
 
     def present(self, state: FitsState) -> FitsView:
         """Return the page for `state`."""
@@ -45,57 +45,30 @@ class Presenter:
         failed = (state.failure, state.model_failure, state.device_failure)
         question = (*asked, *failed, state.listed, state.budget, state.device_key)
         compared = state.compares_all
+        answer = (state.estimates, state.forecast, state.exact, state.offer, compared)
+        priced = (state.listed, state.judged, state.prices, state.longest)
         filtered = (state.query, state.shown, state.chosen, compared)
+        part = self._part
         return FitsView(
-            question=self._part(
-                "question", present_question, state, (*question, state.model_text)
-            ),
-            answer=self._part(
-                "answer",
-                present_answer,
-                state,
-                (
-                    *question,
-                    state.estimates,
-                    compared,
-                    state.forecast,
-                    state.exact,
-                    state.offer,
-                ),
-            ),
-            heat=self._part("heat", present_heat, state, (*asked, state.cells)),
-            figures=self._part(
-                "figures",
-                present_figures,
-                state,
-                (state.formulas, state.uses),
-            ),
-            cards=self._part(
-                "cards",
-                present_cards,
-                state,
-                (state.cards, state.device_key),
-            ),
-            grid=self._part(
-                "grid",
-                present_grid,
-                state,
-                (state.listed, state.judged, state.prices, state.longest, *filtered),
-            ),
+            question=part(present_question, state, (*question, state.model_text)),
+            answer=part(present_answer, state, (*question, *answer)),
+            heat=part(present_heat, state, (*asked, state.cells)),
+            figures=part(present_figures, state, (state.formulas, state.uses)),
+            cards=part(present_cards, state, (state.cards, state.device_key)),
+            grid=part(present_grid, state, (*priced, *filtered)),
         )
 
     def _part(
         self,
-        name: str,
         made: Callable[[FitsState], Part],
         state: FitsState,
         inputs: tuple[object, ...],
     ) -> Part:
-        known = self._known.get(name)
+        known = self._known.get(made)
         if known is not None and _same(known[0], inputs):
             return cast("Part", known[1])
         part = made(state)
-        self._known[name] = (inputs, part)
+        self._known[made] = (inputs, part)
         return part
 
 

@@ -16,7 +16,8 @@ from app.qtwork.slices import Slices
 from app.theme import Tone
 from app.widgets.figure_table import Figure, FigureTable
 from app.widgets.fit_grid import FitGrid, GridCell, GridRow
-from app.widgets.heat_map import HeatCell, HeatGrid, HeatMap
+from app.widgets.heat_map import HeatMap
+from app.widgets.heat_paint import HeatCell, HeatGrid, HeatPlaces, frontier
 from app.widgets.picker import Picker
 from core.errors import PlanError
 
@@ -89,7 +90,10 @@ def test_a_smaller_map_forgets_a_cursor_outside(heat: HeatMap) -> None:
 
 def test_the_frontier_parts_what_fits(heat: HeatMap) -> None:
     """An edge for each pair of neighbours of which one fits, and no other."""
-    lines = {(line.x1(), line.y1(), line.x2(), line.y2()) for line in heat._frontier()}
+    lines = {
+        (line.x1(), line.y1(), line.x2(), line.y2())
+        for line in frontier(GRID, HeatPlaces.of(GRID, heat.size()))
+    }
     pairs = sum(
         GRID.cells[row, column].fits != GRID.cells[below, right].fits
         for row in range(3)
