@@ -26,6 +26,7 @@ from benchmarks.estimate_rivals import Said, accelerate_says, fitcheck_says, rul
 from benchmarks.estimate_rows import Published, read_rows, resident_differences
 from core.estimate.answer import MemoryEstimate
 from core.estimate.memory import estimate
+from core.estimate.outside import workspace_bytes
 from core.estimate.verdict import judge
 from core.hardware.budget import DeviceBudget, device_budget
 from core.units import GIB, MIB
@@ -45,6 +46,8 @@ class Scored:
     formula: float
     formula_process: float | None
     dry_run: float | None
+    dry_run_tensors: float | None
+    """Its tensors and the libraries' workspaces alone, without the allocator."""
     dry_run_process: float | None
     low: int
     high: int
@@ -60,6 +63,7 @@ def score(row: Published, *, dry: bool) -> Scored:
     card = device_budget(gpu_name=row.card)
     found = estimate(row.plan, row.shape, card, loop=row.loop)
     ran = _by_dry_run(row, card) if dry else None
+    bare = _dry_peak(row, card) + 2 * workspace_bytes(card) if dry else 0
     return Scored(
         words=row.words,
         source=row.source,
@@ -68,6 +72,7 @@ def score(row: Published, *, dry: bool) -> Scored:
         formula=_error(found.allocated, row.measured),
         formula_process=_error(found.process, row.process) if row.process else None,
         dry_run=_error(ran.allocated, row.measured) if ran else None,
+        dry_run_tensors=_error(bare, row.measured) if ran else None,
         dry_run_process=_error(ran.process, row.process)
         if ran and row.process
         else None,
@@ -82,6 +87,16 @@ _dry_peaks: dict[str, int] = {}
 
 def _by_dry_run(row: Published, card: DeviceBudget) -> MemoryEstimate:
     """Return the estimate with the tensors of a plain loop's dry run."""
+    return estimate(
+        row.plan,
+        row.shape,
+        card,
+        loop="plain",
+        measured_tensors=_dry_peak(row, card),
+    )
+
+
+def _dry_peak(row: Published, card: DeviceBudget) -> int:
     from core.engine.dryrun import dry_run
 
     key = f"{row.words} {row.plan}"
@@ -94,9 +109,7 @@ def _by_dry_run(row: Published, card: DeviceBudget) -> MemoryEstimate:
             has_flash=capability >= (8, 0),
             loop="plain",
         ).peak
-    return estimate(
-        row.plan, row.shape, card, loop="plain", measured_tensors=_dry_peaks[key]
-    )
+    return _dry_peaks[key]
 
 
 def _error(said: float, real: float) -> float:
@@ -187,6 +200,7 @@ def _summaries(scored: Sequence[Scored]) -> dict[str, Any]:
     columns = {
         "formula, allocated": [row.formula for row in scored],
         "dry run, allocated": [row.dry_run for row in scored],
+        "dry run's tensors + workspaces": [row.dry_run_tensors for row in scored],
         "formula, process": [row.formula_process for row in scored],
         "dry run, process": [row.dry_run_process for row in scored],
     }

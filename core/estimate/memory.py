@@ -74,7 +74,7 @@ def estimate(
         difference = measured_tensors - _sum(parts)
         parts = replace(parts, activations=max(0, parts.activations + difference))
     replayed = None
-    if loop == "plain" and how.on_gpu and plan.method.has_adapter:
+    if _replays(loop, how, shape):
         workspace = workspace_bytes(budget)
         replayed = replay(shape, plan, how, workspace_bytes=workspace).plus(difference)
     rest = outside(
@@ -102,6 +102,12 @@ def estimate(
     parts = replace(parts, context=figures.process - figures.reserved)
     parts = _filled(parts, figures.process)
     return _answer(plan, shape, budget, figures, parts, known, is_known=is_known)
+
+
+def _replays(loop: Loop, how: Habits, shape: ModelShape) -> bool:
+    """Whether the allocator is acted out; loading two stacks is not known so well."""
+    adapted = how.method != "full"
+    return loop == "plain" and how.on_gpu and adapted and shape.task == "causal"
 
 
 def estimates(

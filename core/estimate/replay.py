@@ -13,7 +13,7 @@ they are quantised), bitsandbytes' functional.py (``quantize_4bit``) and peft's
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from core.estimate.allocator import Allocator, AllocatorTape
+from core.estimate.allocator import AllocatorTape
 from core.estimate.loop import Habits
 from core.estimate.static import adapter_tensors
 from core.estimate.step import act_out
@@ -74,20 +74,6 @@ def replay(
             del roots
         del left
     return Replayed(allocated=allocator.peak_allocated, reserved=allocator.peak)
-
-
-def replay_events(events: "list[tuple[int, int]]", allocator: Allocator) -> None:
-    """Hand `allocator` what a dry run noted: (number, bytes), negative when given back.
-
-    Numbers met for the first time with negative bytes were taken before the events
-    began; they are passed over.
-    """
-    held: dict[int, int] = {}
-    for number, n_bytes in events:
-        if n_bytes > 0:
-            held[number] = allocator.take(n_bytes)
-        elif number in held:
-            allocator.give(held.pop(number))
 
 
 def _adapter(
