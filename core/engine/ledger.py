@@ -33,17 +33,17 @@ def _sums_gradients(func: Any, args: Any) -> bool:
     """
     if func is not torch.ops.aten.add.Tensor or not isinstance(args[1], torch.Tensor):
         return False
-    if torch._C._current_graph_task_id() == -1:  # noqa: SLF001 # pyright: ignore
+    if torch._C._current_graph_task_id() == -1:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         return False  # no backward pass is under way
     first = args[0].untyped_storage()
     # the tensor itself and Python's handle on its storage
-    count: int = torch._C._storage_Use_Count(first._cdata)  # noqa: SLF001 # pyright: ignore
+    count: int = torch._C._storage_Use_Count(first._cdata)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return count <= 2 and _asked_by_autograd()
 
 
 def _asked_by_autograd() -> bool:
     """Whether no formula written in Python asked for the operation."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 # pyright: ignore
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for _ in range(_MOST_WRAPPERS):
         if frame is None or frame.f_code.co_name == "_engine_run_backward":
             return frame is not None

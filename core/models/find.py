@@ -21,8 +21,11 @@ from core.models.folder import (
     facts_of_folder,
     folder_shape,
     read_folder,
+    unreadable,
 )
+from core.models.headers import config_of_weights
 from core.models.hub_cache import cached_facts, cached_models
+from core.models.loose import facts_of_weights, is_weights, loose_weights
 from core.models.reading import read_shape
 from core.models.shape import ModelShape
 from core.models.starter import (
@@ -49,6 +52,7 @@ def find_model(id_or_path: str, places: Places, revision: str = "") -> ModelFact
         refusal = untrained(shape_of(facts, places))
         if refusal is not None:
             raise refusal
+        raise ModelError("model.no_config", facts.problem, hint=facts.hint)
     return facts
 
 
@@ -70,8 +74,11 @@ def find_to_estimate(id_or_path: str, places: Places, revision: str = "") -> Mod
     if id_or_path == STARTER_ID:
         return starter_facts(places)
     path = Path(id_or_path).expanduser()
-    if path.exists():
-        return _on_disk(path, places)
+    try:
+        if path.exists():
+            return _on_disk(path, places)
+    except OSError as err:
+        raise unreadable(path, err) from err
     cached = cached_facts(id_or_path, revision) if is_hub_id(id_or_path) else None
     if cached is not None and cached.path is not None and not cached.problem:
         return cached
@@ -113,9 +120,20 @@ def shape_of(facts: ModelFacts, places: Places) -> ModelShape:
     known = catalogue_shape(facts.id)
     if known is not None:
         return known
-    file = Path(facts.id).expanduser()
-    if file.is_file():
-        return read_shape(file)
+    return read_shape(_config_by_name(facts))
+
+
+def _config_by_name(facts: ModelFacts) -> dict[str, Any]:
+    """Return the config of a bare config.json, or that of weights without one.
+
+    Raises:
+        ModelError: There is no such file.
+    """
+    path = Path(facts.id).expanduser()
+    if is_weights(path):
+        return config_of_weights(loose_weights(path))
+    if path.is_file():
+        return read_config(path)
     raise ModelError(
         "model.not_here",
         f"{facts.id} is not on this disk, so its sizes are unknown.",
@@ -131,17 +149,13 @@ def config_of(facts: ModelFacts, places: Places) -> dict[str, Any]:
     """
     if facts.path is not None:
         return read_config(facts.path)
-    file = Path(facts.id).expanduser()
-    if file.is_file():
-        return read_config(file)
     made = starter_path(places) if facts.id == STARTER_ID else None
     if made is not None:
         return read_config(made)
     known = catalogue_config(STARTER_HUB_ID if facts.id == STARTER_ID else facts.id)
     if known is not None:
         return dict(known)
-    shape_of(facts, places)  # says why not
-    return {}
+    return _config_by_name(facts)
 
 
 def _candidates(places: Places) -> Iterator[ModelFacts]:
@@ -175,6 +189,8 @@ def _on_disk(path: Path, places: Places) -> ModelFacts:
             problem=refusal.message if refusal else "",
             hint="A bare config.json can be estimated, not trained.",
         )
+    if is_weights(path):
+        return facts_of_weights(path)
     read_folder(path)
     folder = path.absolute()
     if folder == starter_folder(places):

@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError
+from core.errors import ModelError, Where
 from core.models.config import read_config
 from core.models.facts import ModelFacts, Source
+from core.models.headers import require_agreement
 from core.models.reading import read_shape
 from core.models.shape import ModelShape
 from core.models.trainable import untrained
 from core.models.weights import gguf_error, read_header, weight_files
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
+_LONGEST_NAME = 200
 _CODE_KEYS = ("auto_map", "attn_implementation", "_attn_implementation")
 
 
@@ -36,6 +38,25 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], ModelShape]:
     Raises:
         ModelError: There is none, or it can be neither trained nor priced.
     """
+    try:
+        return _read_folder(folder)
+    except OSError as err:
+        raise unreadable(folder, err) from err
+
+
+def unreadable(path: Path, err: OSError) -> ModelError:
+    """Return what is said where the system lets nobody in."""
+    name = str(path)
+    name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+    return ModelError(
+        "model.unreadable",
+        f"{name} cannot be read: {(err.strerror or 'the disk failed').lower()}.",
+        hint="Check that the path is right and that you may read it.",
+        where=Where(file=name),
+    )
+
+
+def _read_folder(folder: Path) -> tuple[dict[str, Any], ModelShape]:
     if folder.is_file() and folder.suffix.lower() == ".gguf":
         raise gguf_error(folder)
     if not folder.is_dir():
@@ -59,9 +80,10 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], ModelShape]:
             hint="Choose the folder that holds config.json and model.safetensors.",
         )
     config = read_config(folder)
-    check_config(config, folder.name)
+    shape = check_config(config, folder.name)
     for file in weight_files(folder):
-        read_header(file)  # a download cut short is told before hours are spent on it
+        # a download cut short is told before hours are spent on it
+        require_agreement(shape, read_header(file), folder.name)
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         raise ModelError(
             "model.no_tokenizer",

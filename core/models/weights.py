@@ -121,6 +121,11 @@ def gguf_error(path: Path) -> ModelError:
     )
 
 
+def is_pickle(path: Path) -> bool:
+    """Return whether `path` is named as files of pickled weights are."""
+    return path.suffix.lower() in _PICKLES
+
+
 def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
     try:
         listing = json.loads(index.read_text(encoding="utf-8"))
