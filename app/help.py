@@ -31,7 +31,9 @@ _PAGES: Final[dict[str, tuple[str, str]]] = {
         "Runs",
         (
             "Every training, with live curves. A run goes on when the window closes and is"
-            " found again. Pause frees the device; stop keeps the adapter as it is."
+            " found again. Pause frees the device; stop keeps the adapter as it is. At its"
+            " end the memory it took stands beside what was predicted, and corrects the"
+            " next estimates."
         ),
     ),
     "library": (
