@@ -13,7 +13,7 @@ from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
 from app.qtwork.background import as_error
 
-SLICE_MS: Final = 5  # well under a frame of 16 ms, so that painting goes on between
+SLICE_MS: Final = 4  # well under a frame of 16 ms, so that painting goes on between
 _DONE: Final = object()
 
 

@@ -39,7 +39,7 @@ Import from the module, not from here, so that a page loads only what it shows:
     memory_bar   MemoryBar().show_rows((MemoryRow(label=, parts=(MemoryPart(name=,
                  size_bytes=, tip=), …), low_bytes=, high_bytes=, verdict=, tone=,
                  chosen=), …), free_bytes=).
-    heat_map     HeatMap(name=).show_grid(heat_paint.HeatGrid(rows=, columns=, cells={(r, c):
+    heat_map     HeatMap(name=).show_grid(heat_paint.HeatGrid(rows=, columns=, cells={at:
                  HeatCell(text=, tone=, said=, fits=)}, chosen=)): picked(row, column).
     fit_grid     FitGrid(name=, lines=).show_rows(columns, (GridRow(key=, name=,
                  detail=, cells=(GridCell(text=, tone=, tip=), …)), …)): virtual;
