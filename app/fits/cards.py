@@ -113,7 +113,12 @@ def memory_row(bar: BarRow) -> MemoryRow:
     return MemoryRow(
         label=bar.label,
         parts=tuple(
-            MemoryPart(name=part.name, size_bytes=part.size_bytes, tip=part.tip)
+            MemoryPart(
+                name=part.name,
+                size_bytes=part.size_bytes,
+                tip=part.tip,
+                series=part.series,
+            )
             for part in bar.parts
         ),
         low_bytes=bar.low_bytes,

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.fits.state import FitsState
-from app.setup.parts_view import PART_WORDS, PartRow, part_sizes, present_parts
+from app.setup.parts_view import PartRow, part_sizes, present_parts
 from app.setup.words import verdict_words
-from core.estimate.answer import Components
 from core.estimate.uses import UseEstimate, UseKind
 from core.units import bytes_text
 
@@ -64,8 +63,7 @@ def present_figures(state: FitsState) -> FiguresView | None:
     found = state.estimate
     if found is None:
         return None
-    names = _colour_order(found.components)
-    rows = present_parts(found, state.formulas, names)
+    rows = present_parts(found, state.formulas)
     keys = [key for key, _ in part_sizes(found.components)]
     parts = [
         FormulaRow(part=row, formula=_formula(key, row, state))
@@ -77,12 +75,6 @@ def present_figures(state: FitsState) -> FiguresView | None:
         parts=tuple(parts),
         uses=tuple(_use(one) for one in state.uses),
     )
-
-
-def _colour_order(parts: Components) -> list[str]:
-    """Return the bar's pieces in the order of their colours: scales lie with weights."""
-    keys = [key for key, _ in part_sizes(parts) if key != "quantization"]
-    return [PART_WORDS[key][0] for key in keys]
 
 
 def _formula(key: str, row: PartRow, state: FitsState) -> str:

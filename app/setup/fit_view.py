@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +9,13 @@ from app.setup.cards_view import CardsView, present_cards
 from app.setup.exact_view import ExactView, exact_line, present_exact
 from app.setup.fit_facts import disk_rows, others, told_facts
 from app.setup.offer_view import OfferView, present_offer
-from app.setup.parts_view import PART_WORDS, PartRow, part_sizes, present_parts
+from app.setup.parts_view import (
+    PART_WORDS,
+    PartRow,
+    part_sizes,
+    present_parts,
+    series_of,
+)
 from app.setup.report import DataReport
 from app.setup.state import Failure, FitState
 from app.setup.words import METHOD_NAMES, TRAINABLE, joined, verdict_words
@@ -34,6 +39,8 @@ class BarPart:
     name: str
     size_bytes: int
     tip: str
+    series: int | None = None
+    """The number of its colour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +144,7 @@ def present_fit(
         make_fit_text="How far can it go" if _fits(estimate) else "Make it fit",
         make_fit_tip=_make_fit_tip(estimate),
         offer=present_offer(state.offer),
-        parts=present_parts(estimate, state.formulas, _names(bars)),
+        parts=present_parts(estimate, state.formulas),
         disk=disk_rows(estimate, state.free_disk),
         others=others(state),
         facts=told_facts(plan, state, estimate, report),
@@ -180,7 +187,12 @@ def bar_row(estimate: MemoryEstimate, *, is_chosen: bool) -> BarRow:
     return BarRow(
         label=METHOD_NAMES[estimate.method],
         parts=tuple(
-            BarPart(name=PART_WORDS[name][0], size_bytes=size, tip=PART_WORDS[name][1])
+            BarPart(
+                name=PART_WORDS[name][0],
+                size_bytes=size,
+                tip=PART_WORDS[name][1],
+                series=series_of(name),
+            )
             for name, size in part_sizes(_packed(estimate.components))
         ),
         low_bytes=estimate.low,
@@ -283,11 +295,6 @@ def settings_text(plan: Plan) -> str:
 
 def _file_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-")
-
-
-def _names(bars: Sequence[BarRow]) -> list[str]:
-    """Return the names of the pieces in the order of their colours, as bars do."""
-    return list(dict.fromkeys(part.name for bar in bars for part in bar.parts))
 
 
 def _empty_text(state: FitState) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -24,6 +24,11 @@ PART_WORDS: Final[dict[str, tuple[str, str]]] = {
     "workspace": ("Workspace", "Unpacked weights, libraries, rounding."),
     "context": ("Driver", "The driver's own share."),
 }
+_COLOURS: Final = (
+    "weights", "adapter", "gradients", "optimizer", "activations", "logits",
+    "workspace", "context",
+)  # fmt: skip
+"""Each part keeps its colour, whichever parts are there as a slider moves."""
 _BESIDE: Final = {"quantization": "weights"}
 """Counted with another part in the bar: eight colours are told apart, nine are not."""
 
@@ -46,17 +51,19 @@ def part_sizes(parts: Components) -> list[tuple[str, int]]:
     return [(name, size) for name, size in sized if size > 0]
 
 
+def series_of(name: str) -> int:
+    """Return the number of the colour of the component `name`."""
+    return _COLOURS.index(_BESIDE.get(name, name))
+
+
 def present_parts(
-    estimate: MemoryEstimate | None,
-    formulas: Mapping[str, Formula],
-    names: Sequence[str],
+    estimate: MemoryEstimate | None, formulas: Mapping[str, Formula]
 ) -> tuple[PartRow, ...]:
     """Return a row for each component, then the sum and its bounds.
 
     Args:
         estimate: What is shown, if anything is.
         formulas: How the components come about, as far as that was worked out.
-        names: The names of the bar's pieces in the order of their colours.
     """
     if estimate is None:
         return ()
@@ -68,7 +75,7 @@ def present_parts(
             share=f"{size / whole * 100:.0f} %" if size >= whole / 200 else "<1 %",
             what=PART_WORDS[name][1],
             tip=_tip(name, formulas.get(name)),
-            series=_series(name, names),
+            series=series_of(name),
         )
         for name, size in part_sizes(estimate.components)
     ]
@@ -90,8 +97,3 @@ def _tip(name: str, formula: Formula | None) -> str:
     if formula is None:
         return what
     return "\n".join(part for part in (what, formula.words, formula.numbers) if part)
-
-
-def _series(name: str, names: Sequence[str]) -> int:
-    drawn = PART_WORDS[_BESIDE.get(name, name)][0]
-    return names.index(drawn) if drawn in names else len(names)

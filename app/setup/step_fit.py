@@ -213,7 +213,12 @@ def _bar(item: BarRow) -> MemoryRow:
     return MemoryRow(
         label=item.label,
         parts=tuple(
-            MemoryPart(name=part.name, size_bytes=part.size_bytes, tip=part.tip)
+            MemoryPart(
+                name=part.name,
+                size_bytes=part.size_bytes,
+                tip=part.tip,
+                series=part.series,
+            )
             for part in item.parts
         ),
         low_bytes=item.low_bytes,

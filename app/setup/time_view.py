@@ -103,7 +103,7 @@ def rough(seconds: float) -> str:
     if seconds >= 600:
         return f"{round(seconds / 60)} min"
     if seconds >= 60:
-        return duration_text(round(seconds / 10) * 10)
+        return duration_text(round(seconds / 10) * 10).removesuffix(" 00 s")
     return duration_text(max(1, math.ceil(seconds)))
 
 

@@ -32,6 +32,8 @@ class MemoryPart:
     name: str
     size_bytes: int
     tip: str = ""
+    series: int | None = None
+    """The number of its colour; None: the next that is free, which may change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,16 @@ class MemoryBar(QWidget):
             names += [p.name for p in row.parts if p.name not in names]
         return names
 
+    def _series(self) -> dict[str, int]:
+        """Return the number of each name's colour."""
+        told = {
+            part.name: part.series
+            for row in self._rows
+            for part in row.parts
+            if part.series is not None
+        }
+        return {name: told.get(name, at) for at, name in enumerate(self._names())}
+
     def _most_needed(self) -> int:
         needed = [max(row.high_bytes, row.total_bytes) for row in self._rows]
         return max([*needed, 1])
@@ -189,13 +201,13 @@ class MemoryBar(QWidget):
     def _paint_parts(
         self, painter: QPainter, row: MemoryRow, bar: QRectF, scale: float
     ) -> None:
-        names = self._names()
+        series = self._series()
         left = 0.0
         painter.setPen(Qt.PenStyle.NoPen)
         for part in row.parts:
             width = part.size_bytes * scale
             box = QRectF(left, bar.y(), width, bar.height())
-            colour = SERIES[names.index(part.name) % len(SERIES)]
+            colour = SERIES[series[part.name] % len(SERIES)]
             painter.setBrush(theme.colour(colour, alpha=1.0 if row.chosen else 0.72))
             gap = 1.0 if width > 3 else 0.0
             painter.drawRoundedRect(box.adjusted(0, 0, -gap, 0), 2, 2)
@@ -264,9 +276,10 @@ class MemoryBar(QWidget):
     def _paint_legend(self, painter: QPainter, top: float) -> None:
         painter.setFont(theme.font("caption"))
         height = theme.px(20)
-        for at, (place, name) in enumerate(self._legend_places(self.width())):
+        series = self._series()
+        for place, name in self._legend_places(self.width()):
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.colour(SERIES[at % len(SERIES)]))
+            painter.setBrush(theme.colour(SERIES[series[name] % len(SERIES)]))
             y = top + place.y()
             painter.drawRoundedRect(
                 QRectF(place.x(), y + (height - 10) / 2, 10, 10), 2, 2

@@ -68,25 +68,25 @@ def test_each_part_has_its_colour_share_and_formula() -> None:
     """Shares are of the whole; scales share the weights' colour; the sum comes last."""
     found = estimate(components=PARTS, process=10 * GIB, low=9 * GIB, high=11 * GIB)
     formulas = {"weights": Formula(words="2 B × parameters", numbers="2 B × 3 G")}
-    rows = present_parts(found, formulas, ("Weights", "Activations", "Driver"))
+    rows = present_parts(found, formulas)
 
     assert ["60 %", "10 %", "30 %", "<1 %", "100 %"] == [row.share for row in rows]
-    assert [0, 0, 1, 2, None] == [row.series for row in rows]
+    assert [0, 0, 4, 7, None] == [row.series for row in rows]
     assert rows[0].tip.endswith("2 B × parameters\n2 B × 3 G")
     assert rows[1].tip == rows[1].what
     assert "9.00 GiB to 11.0 GiB" in rows[-1].what
-    assert () == present_parts(None, {}, ())
+    assert () == present_parts(None, {})
 
 
 def test_the_bars_parts_and_the_table_agree() -> None:
-    """The chip of a row has the number of its piece in the bar."""
+    """A part has one colour, in the bar and in the table, whichever others there are."""
     state = FitState(budget=BUDGET, estimates={"lora": estimate(components=PARTS)})
     view = present_fit(Plan(), state, catalogue_shape(STARTER_HUB_ID))
-    drawn = [part.name for part in view.bars[0].parts]
+    drawn = {part.name: part.series for part in view.bars[0].parts}
 
+    assert {"Weights": 0, "Activations": 4, "Driver": 7} == drawn
     for row in view.parts[:-1]:
-        assert row.series is not None
-        assert drawn[row.series] in {row.name, "Weights"}
+        assert row.series == drawn.get(row.name, drawn["Weights"])
 
 
 def test_what_was_learnt_stands_by_the_bars() -> None:
