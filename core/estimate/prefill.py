@@ -24,6 +24,8 @@ class ForwardPeak:
     """Keys and values of all tokens, as they stand when the pass is over."""
     scratch: int
     """Everything else alive at once."""
+    in_layers: int
+    """The most alive at once before there were logits."""
 
     @property
     def total(self) -> int:
@@ -77,16 +79,18 @@ def read_prompt(
     """
     habits = replace(habits, keeps_cache=True)
     cache = cache_bytes(shape, habits, tokens=tokens, batch=batch)
-    peak = 0
+    peak = in_layers = 0
     for block in shape.blocks:
         tape = Tape()
         reader = _reader(tape, method, habits, batch=batch, length=tokens)
         own = _cache_of(block, habits, tokens=tokens, batch=batch)
         tape.ballast(cache - _acted(block) * own, ACTIVATION)
         _act(reader, shape, block, habits)
+        in_layers = max(in_layers, tape.peak)
         _sample(tape, shape, habits, batch)
         peak = max(peak, tape.peak)
-    return ForwardPeak(cache=cache, scratch=max(0, peak - cache))
+    scratch = max(0, peak - cache)
+    return ForwardPeak(cache=cache, scratch=scratch, in_layers=in_layers)
 
 
 def measure_loss(
@@ -97,7 +101,7 @@ def measure_loss(
     As `core.engine.learner.Learner.losses`: no cache, and 16-bit copies of the adapter
     stay until the pass is over.
     """
-    peak = 0
+    peak = in_layers = 0
     narrowed = [_narrowed(block, method, habits) for block in shape.blocks]
     copies = sum(
         block.count * size for block, size in zip(shape.blocks, narrowed, strict=True)
@@ -107,10 +111,11 @@ def measure_loss(
         reader = _reader(tape, method, habits, batch=batch, length=length)
         tape.ballast(copies - _acted(block) * own, WORKSPACE)
         last = _act(reader, shape, block, habits)
+        in_layers = max(in_layers, tape.peak)
         _chunk(tape, shape, habits, last)
         del last
         peak = max(peak, tape.peak)
-    return ForwardPeak(cache=0, scratch=peak)
+    return ForwardPeak(cache=0, scratch=peak, in_layers=in_layers)
 
 
 def _narrowed(block: Block, method: Method, habits: Habits) -> int:
