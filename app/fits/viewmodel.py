@@ -19,6 +19,7 @@ from app.qtwork.navigator import Navigator
 from app.qtwork.window_words import in_window
 from app.setup.asked_card import asked_card
 from app.setup.exact_work import ExactWork
+from app.setup.fit_work import out_of_reach
 from app.setup.state import Failure
 from app.setup.words import TRAINABLE
 from core.errors import TunesmithError
@@ -333,6 +334,14 @@ class FitsViewModel(QObject):
     def _reckon(self) -> None:
         """Begin anew with the question of now."""
         state = self.state
+        wrong = out_of_reach(state.plan)
+        if wrong is not None:  # a plan file may hold what no slider can
+            self._figuring.stop()
+            self._exact.follow(None, state.plan, None, None)
+            exact = self._exact.state(self._formula_tensors)
+            self._set(failure=wrong, estimates={}, cells={}, exact=exact)
+            self._publish()
+            return
         tensors = None
         if state.chosen is not None and state.judged is not None:
             tensors = self._exact.tensors(state.chosen, state.plan, state.judged)
