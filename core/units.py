@@ -1,5 +1,6 @@
 """Bytes and seconds everywhere; GiB and minutes only in text for people."""
 
+import math
 import re
 
 KIB = 1024
@@ -56,6 +57,18 @@ def duration_text(seconds: float) -> str:
     if minutes:
         return f"{minutes} min {rest_s:02d} s"
     return f"{whole} s"
+
+
+def rough_duration_text(seconds: float) -> str:
+    """Return seconds for people, in no finer steps than a forecast deserves."""
+    if seconds >= 86_400:
+        return duration_text(round(seconds / 3_600) * 3_600)
+    if seconds >= 3_600:
+        return duration_text(round(seconds / 300) * 300)
+    if seconds >= 600:
+        return f"{round(seconds / 60)} min"
+    whole = round(seconds / 10) * 10 if seconds >= 60 else max(1, math.ceil(seconds))
+    return duration_text(whole).removesuffix(" 00 s")
 
 
 def count_text(count: float) -> str:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.fits.state import FitsState
-from app.setup.time_view import rough, span
+from app.setup.time_view import span
 from app.setup.words import METHOD_NAMES, verdict_words
 from core.estimate.which_card import CardFit, smallest
 from core.hardware.cards import CardKind
-from core.units import GIB, bytes_text
+from core.units import GIB, bytes_text, rough_duration_text
 
 if TYPE_CHECKING:
     from app.theme.tokens import Tone
@@ -73,7 +73,11 @@ def _row(one: CardFit, state: FitsState) -> CardRow:
         need=bytes_text(one.estimate.process),
         tone=tone,
         need_tip=f"{words}. {one.estimate.reason}",
-        time=rough(rate.seconds(tokens)[1]) if rate and one.estimate.fits else "",
+        time=(
+            rough_duration_text(rate.seconds(tokens)[1])
+            if rate and one.estimate.fits
+            else ""
+        ),
         time_tip=(
             f"{span(rate, tokens)}, at {rate.tokens_per_s:,.0f} tokens/s. {rate.reason}"
             if rate

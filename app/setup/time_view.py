@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from app.setup.report import DataReport
 from core.estimate.forecast import Forecast
 from core.hardware.budget import DeviceBudget
 from core.plan.plan import Plan
-from core.units import duration_text
+from core.units import rough_duration_text
 
 _ROWS: Final = 1000  # rows the time is told for while the data is not chosen
 
@@ -88,23 +87,10 @@ def run_time_text(
 
 def span(forecast: Forecast, tokens: float) -> str:
     """Return ``about 2 h 10 min (1 h 36 min to 3 h)`` for `tokens`."""
-    low, expected, high = (rough(s) for s in forecast.seconds(tokens))
+    low, expected, high = (rough_duration_text(s) for s in forecast.seconds(tokens))
     if low == high:
         return f"about {expected}"
     return f"about {expected} ({low} to {high})"
-
-
-def rough(seconds: float) -> str:
-    """Return seconds in words, in no finer steps than a forecast deserves."""
-    if seconds >= 86_400:
-        return duration_text(round(seconds / 3_600) * 3_600)
-    if seconds >= 3_600:
-        return duration_text(round(seconds / 300) * 300)
-    if seconds >= 600:
-        return f"{round(seconds / 60)} min"
-    if seconds >= 60:
-        return duration_text(round(seconds / 10) * 10).removesuffix(" 00 s")
-    return duration_text(max(1, math.ceil(seconds)))
 
 
 def _why_unknown(budget: DeviceBudget | None) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from core.estimate.forecast import Forecast
 from core.hardware.budget import DeviceBudget
 from core.plan.plan import Plan
-from core.units import count_text, duration_text
+from core.units import count_text, rough_duration_text
 from core.wire import to_json
 
 _ROWS = 1000
@@ -21,7 +21,9 @@ def speed_text(found: Forecast | None, plan: Plan, budget: DeviceBudget) -> str:
     if found is None:
         return _why_unknown(budget)
     tokens = _ROWS * plan.train.seq_len
-    shortest, expected, longest = (duration_text(s) for s in found.seconds(tokens))
+    shortest, expected, longest = (
+        rough_duration_text(seconds) for seconds in found.seconds(tokens)
+    )
     return (
         f"About {count_text(found.tokens_per_s)} tokens/s: {expected} for {_ROWS:,} rows"
         f" of {plan.train.seq_len:,} tokens (between {shortest} and {longest})."

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.units import GIB, MIB, bytes_text, count_text, duration_text, parse_bytes
+from core.units import (
+    GIB,
+    MIB,
+    bytes_text,
+    count_text,
+    duration_text,
+    parse_bytes,
+    rough_duration_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +74,23 @@ def test_text_of_a_size_reads_back_within_its_digits(n_bytes: int) -> None:
 def test_durations_read_in_two_units_at_most(seconds: float, text: str) -> None:
     """Time left is for planning a cup of tea, not for physics."""
     assert text == duration_text(seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "1 s"),
+        (59.2, "1 min"),
+        (61, "1 min"),
+        (98, "1 min 40 s"),
+        (1000, "17 min"),
+        (7700, "2 h 10 min"),
+        (277_000, "3 d 5 h"),
+    ],
+)
+def test_a_forecast_is_told_no_finer_than_it_is(seconds: float, text: str) -> None:
+    """Ten seconds, minutes, five minutes, hours."""
+    assert text == rough_duration_text(seconds)
 
 
 @pytest.mark.parametrize(
