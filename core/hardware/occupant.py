@@ -1,5 +1,6 @@
 """Who a process is that holds memory on the card, and whether a person can close it."""
 
+import functools
 import re
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -28,14 +29,23 @@ _WORKERS = ("core.worker", "--worker")  # the second in a frozen build
 def occupant(pid: int) -> tuple[str, ProcessRole]:
     """Return a name people know for a process, and what it is. Never raises."""
     try:
-        process = psutil.Process(pid)
-        name = process.name()
-        command = process.cmdline()
-    except psutil.AccessDenied:  # another user's, which often hides its arguments
-        return _name_of(pid), _role_of(_name_of(pid))
+        return _asked(pid, psutil.Process(pid).create_time())
     except (psutil.Error, OSError):  # gone already
         return f"process {pid}", "program"
-    return _told(name, command)
+
+
+@functools.lru_cache(maxsize=256)
+def _asked(pid: int, _created: float) -> tuple[str, ProcessRole]:
+    """Return what a process is; asked once, for cards are asked every second.
+
+    A number is given anew to later processes, which then began at another time.
+    """
+    process = psutil.Process(pid)
+    try:
+        command = process.cmdline()
+    except psutil.AccessDenied:  # another user's, which often hides its arguments
+        command = []
+    return _told(process.name(), command)
 
 
 def _told(name: str, command: Sequence[str]) -> tuple[str, ProcessRole]:
@@ -53,10 +63,3 @@ def _told(name: str, command: Sequence[str]) -> tuple[str, ProcessRole]:
 def _role_of(name: str) -> ProcessRole:
     plain = re.sub(r"-wrapped$|^\.", "", name.lower())
     return "desktop" if plain in _DESKTOP else "program"
-
-
-def _name_of(pid: int) -> str:
-    try:
-        return psutil.Process(pid).name()
-    except (psutil.Error, OSError):
-        return f"process {pid}"

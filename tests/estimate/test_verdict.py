@@ -1,5 +1,6 @@
 """Who would have to close, judged from what the driver tells."""
 
+import itertools
 import os
 import sys
 from dataclasses import dataclass
@@ -101,6 +102,10 @@ def test_the_driver_tells_who_holds_what() -> None:
     assert psutil.Process().name() in why
 
 
+HIDDEN = 8
+CLOCK = itertools.count(1.0)  # every process began at a time of its own
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A process as psutil tells of it."""
@@ -113,7 +118,12 @@ class Told:
         return self.said
 
     def cmdline(self) -> list[str]:
+        if self.pid == HIDDEN:
+            raise psutil.AccessDenied
         return list(self.command)
+
+    def create_time(self) -> float:
+        return next(CLOCK)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +154,15 @@ def test_a_process_is_known_by_its_command(
     monkeypatch.setattr(psutil, "Process", lambda pid: Told(pid, command, name))
 
     assert expected == occupant(7)
+
+
+def test_another_users_process_is_known_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its arguments are hidden, its name is not."""
+    monkeypatch.setattr(psutil, "Process", lambda pid: Told(pid, (), "Xorg"))
+
+    assert ("Xorg", "desktop") == occupant(HIDDEN)
 
 
 def test_a_process_that_is_gone_has_a_number() -> None:
