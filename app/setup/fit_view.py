@@ -152,7 +152,7 @@ def present_fit(
         exact=present_exact(state.exact),
         exact_line=exact_line(state.exact),
         compares_all=state.compares_all,
-        empty_text=_empty_text(state),
+        empty_text=_empty_text(plan, state, shape, name),
         failure=state.failure,
     )
 
@@ -297,7 +297,11 @@ def _file_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-")
 
 
-def _empty_text(state: FitState) -> str:
+def _empty_text(
+    plan: Plan, state: FitState, shape: ModelShape | None, name: str
+) -> str:
     if state.estimates or state.failure is not None:
         return ""
+    if plan.model.id and shape is None:
+        return f"The sizes of {name} are not known until it is on this disk."
     return "Choose a model, and its memory is drawn here."

@@ -79,7 +79,7 @@ def present_parts(
         )
         for name, size in part_sizes(estimate.components)
     ]
-    span = f"{bytes_text(estimate.low)} to {bytes_text(estimate.high)}"
+    span = f"{bytes_text(estimate.low)} and {bytes_text(estimate.high)}"
     return (
         *rows,
         PartRow(

@@ -106,7 +106,7 @@ def present_start(state: SetupState, found: Sequence[Problem]) -> StartView:
 
 def _exact_text(state: ExactState) -> str:
     if state.is_running:
-        return "It is a close call, so a dry run finds the exact figure. You may start."
+        return "A dry run looks for the exact figure; starting does not wait for it."
     if state.failure is not None and state.tensors is None:
         return f"A dry run gave no exact figure. {state.failure.message}"
     return exact_line(state)

@@ -74,7 +74,7 @@ def test_each_part_has_its_colour_share_and_formula() -> None:
     assert [0, 0, 4, 7, None] == [row.series for row in rows]
     assert rows[0].tip.endswith("2 B × parameters\n2 B × 3 G")
     assert rows[1].tip == rows[1].what
-    assert "9.00 GiB to 11.0 GiB" in rows[-1].what
+    assert "9.00 GiB and 11.0 GiB" in rows[-1].what
     assert () == present_parts(None, {})
 
 

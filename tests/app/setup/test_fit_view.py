@@ -149,6 +149,14 @@ def test_without_a_model_the_step_invites() -> None:
     assert not view.can_make_fit
 
 
+def test_a_model_of_unknown_sizes_says_so() -> None:
+    """A model of the Hub that nobody has here yet has no layers to count."""
+    plan = with_value(Plan(), "model.id", "org/new")
+    view = present_fit(plan, FitState(budget=BUDGET), None, name="new")
+
+    assert "The sizes of new are not known until it is on this disk." == view.empty_text
+
+
 def test_methods_are_priced_and_one_recommended() -> None:
     """Each method has its memory and verdict; the recommendation has its reason."""
     view = present_method(Plan(), STATE)
