@@ -226,7 +226,7 @@ def _plan(chance: random.Random, family: str, kinds: Sequence[Any]) -> Plan:
             kind=kind,
             rank=chance.choice([4, 8, 16, 64, 256]),
             dropout=0.0 if plain else chance.choice([0.0, 0.0, 0.05]),
-            use_dora=chance.random() < 0.1 and not plain and kind != "qlora",
+            use_dora=chance.random() < 0.15 and not plain,
             double_quant=chance.random() < 0.7,
             target_modules=targets,
         ),
@@ -321,7 +321,10 @@ def main(arguments: Sequence[str]) -> int:
             formula, dry = compared(case)
         except Exception as err:  # noqa: BLE001 - a crash is a finding
             off += 1
-            print(f"CRASH {type(err).__name__} {str(err)[:300]}  {case.text()}  {case.config}", flush=True)
+            print(
+                f"CRASH {type(err).__name__} {str(err)[:300]}  {case.text()}  {case.config}",
+                flush=True,
+            )
             continue
         error = 100 * (formula / dry - 1)
         if abs(error) > abs(worst.get(case.family, (0.0, ""))[0]):

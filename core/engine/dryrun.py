@@ -26,11 +26,17 @@ from core.engine.learner import Learner
 from core.engine.ledger import Ledger
 from core.engine.load import kernel_for
 from core.engine.tasks import task
-from core.engine.weightless import make_fake, on_meta
+from core.engine.weightless import dequantises, make_fake, on_meta
 from core.errors import ModelError
+from core.models.reading import is_known, text_config
 from core.plan.plan import Plan
 
 Loop = Literal["tunesmith", "plain"]
+# What foreign modelling code raises on tensors without numbers.
+_MISHAPS = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError,
+    RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 _SHALLOW = (2, 3)
 _STEPS = 2
 
@@ -65,8 +71,33 @@ def dry_run(
         loop: Our engine's step, or that of a plain peft + transformers loop.
 
     Raises:
-        ModelError: transformers cannot build this model.
+        ModelError: transformers cannot build this model, or cannot run it without
+            numbers.
     """
+    config = text_config(config)
+    if is_known(config):
+        return _acted(config, plan, dtype, has_flash=has_flash, whole=whole, loop=loop)
+    try:  # nobody has tried these; they are run whole, for layers may differ
+        return _acted(config, plan, dtype, has_flash=has_flash, whole=True, loop=loop)
+    except _MISHAPS as err:
+        first = (str(err).strip() or type(err).__name__).splitlines()[0]
+        raise ModelError(
+            "model.no_dry_run",
+            "This architecture cannot be acted out without its weights:"
+            f" {first[:200]}.",
+            hint="Leave out --dry-run: the formula's wide bounds are what can be said.",
+        ) from err
+
+
+def _acted(
+    config: Mapping[str, Any],
+    plan: Plan,
+    dtype: DTypeName,
+    *,
+    has_flash: bool,
+    whole: bool,
+    loop: Loop,
+) -> DryRun:
     made = _config(config, plan)
     if task(made) != "causal":  # two stacks, and no loop of ours
         return _run(made, plan, dtype, has_flash=has_flash, loop="plain")
@@ -134,7 +165,7 @@ def _run(
         model = on_meta(config, plan.method, compute)
     ledger = Ledger()
     fake = FakeTensorMode(allow_non_fake_inputs=True)
-    with cuda_manners(has_flash=has_flash), fake, _Answers():
+    with cuda_manners(has_flash=has_flash), dequantises(), fake, _Answers():
         make_fake(model)
         for tensor in (*model.parameters(), *model.buffers()):
             ledger.hold(tensor)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ def on_meta(
         compute: Format of the weights that are not quantised.
         prepare: What a loop does to the base before the adapter is put on.
     """
-    with torch.device("meta"), _default_dtype(compute.dtype):
+    with torch.device("meta"), _default_dtype(compute.dtype), dequantises():
         model: Any = built(config)
         model.requires_grad_(requires_grad=not method.has_adapter)
         if method.kind in {"qlora", "lora8"}:
@@ -50,6 +51,24 @@ def on_meta(
         return add_adapter(
             model, replace(method, init="default"), seed=0, base_name="dry run"
         )
+
+
+@contextmanager
+def dequantises() -> Generator[None]:
+    """Let DoRA have the weight of a quantised layer, of which there are no codes."""
+    import peft.tuners.lora.dora as dora
+
+    real = dora.dequantize_module_weight
+
+    def weight_of(layer: Any) -> Any:
+        if not hasattr(layer, "packed"):
+            return real(layer)
+        return layer.weight.new_empty(
+            layer.out_features, layer.in_features, dtype=layer.dense_dtype
+        )
+
+    with patch.object(dora, "dequantize_module_weight", weight_of):
+        yield
 
 
 @contextmanager
@@ -114,6 +133,7 @@ def _four_bit(layer: Any, method: Method, compute: Compute) -> nn.Module:
     for name, (dtype, size) in parts.items():
         made.register_buffer(name, torch.empty(size, dtype=dtype, device="meta"))
     made.packed = (-(-count // 2),), torch.uint8
+    made.dense_dtype = compute.dtype
     made.forward = functools.partial(_four_bit_forward, made)
     return made
 
@@ -127,7 +147,7 @@ def _four_bit_forward(layer: Any, x: Tensor) -> Tensor:
     return cast("Tensor", out).to(x.dtype)
 
 
-def _eight_bit(layer: Any, method: Method, compute: Compute) -> nn.Module:  # noqa: ARG001
+def _eight_bit(layer: Any, _: Method, compute: Compute) -> nn.Module:
     import bitsandbytes as bnb
 
     rows, columns = _sizes(layer)
@@ -144,6 +164,7 @@ def _eight_bit(layer: Any, method: Method, compute: Compute) -> nn.Module:  # no
         "scales", torch.empty(rows, device="meta", dtype=torch.float32)
     )
     made.packed = (rows, columns), torch.int8
+    made.dense_dtype = compute.dtype
     made.forward = functools.partial(_eight_bit_forward, made)
     return made
 

@@ -32,6 +32,8 @@ class Acted:
     above: Counter[int] = field(default_factory=Counter[int])
     """How many layers of each kind come after it and before the next one acted out."""
     last_node: int = 0
+    peak: list[int] = field(default_factory=list[int])
+    """Bytes of each kind at its own peak going forward."""
 
 
 def to_act(shape: ModelShape) -> list[Acted]:

@@ -51,6 +51,12 @@ class Layers(Ops):
         if self.habits.cast_input:
             x_in = self.to(x, 4)
         del x
+        if self.method.use_dora:
+            summed = self._with_dora(out, x_in, linear)
+            del out
+            # peft narrows it again, but for quantised layers under autocast
+            wide = quantised and self.habits.autocast
+            return summed if wide else self.to(summed, narrow)
         delta = self._adapter(x_in, linear)
         if quantised and not self.habits.autocast:
             delta = self.to(delta, narrow)
@@ -66,15 +72,23 @@ class Layers(Ops):
         item = self.habits.item_bytes
         return self._product(self.to(x, item), linear.inputs, linear.outputs, item)
 
-    def _product(self, x: Value, inputs: int, outputs: int, item: int) -> Value:
-        """``x @ W.t()`` for a frozen weight.
+    def _product(
+        self,
+        x: Value,
+        inputs: int,
+        outputs: int,
+        item: int,
+        weight: Storage | None = None,
+    ) -> Value:
+        """``x @ W.t()`` for a frozen weight, which is saved.
 
-        The weight is saved: nothing new is held, but a checkpointed stretch is run again
-        before this product's gradient is formed.
+        The model's own is there anyway, but a checkpointed stretch is run again before
+        this product's gradient is formed; `weight` is a copy.
         """
         tape, rows = self.tape, self.rows
+        saved = self._frozen if weight is None else weight
         node = self.graph.add(
-            (x,), (self._frozen,), lambda _: (self._viewed(rows * inputs * item),)
+            (x,), (saved,), lambda _: (self._viewed(rows * inputs * item),)
         )
         return Value(tape.hold(rows * outputs * item), rows * outputs, item, node)
 
@@ -153,8 +167,7 @@ class Layers(Ops):
         del x
         out = self._trained(inner, rank, linear.outputs)
         del inner
-        out = self.pointwise(out, saves_input=False)
-        return self._dora(out, linear) if self.method.use_dora else out
+        return self.pointwise(out, saves_input=False)
 
     def _trained(self, x: Value, inputs: int, outputs: int) -> Value:
         """``x @ W.t()`` for a weight of the adapter: input and weight are saved."""
@@ -186,30 +199,59 @@ class Layers(Ops):
         self.graph.casts[len(self.graph.casts)] = made
         return made
 
-    def _dora(self, delta: Value, linear: Linear) -> Value:
-        """DoRA (arXiv:2402.09353) as peft computes it: the weight's norm, once a call.
+    def _with_dora(self, result: Value, x: Value, linear: Linear) -> Value:
+        """DoRA (arXiv:2402.09353) as peft computes it (tuners/lora/dora.py).
 
-        The base weight and ``B @ A`` exist in full for a moment; the delta is scaled by
-        the magnitude, and the base's own output by magnitude less one.
+        ``(m - 1) * base + m * B(A(x)) * scaling`` is added in 32 bits, m being the
+        trained magnitude over the norm of ``W + B A``.
         """
-        item = self.habits.item_bytes
-        product = self.tape.hold(linear.elements * 4, WORKSPACE)
-        summed = self.tape.hold(linear.elements * max(item, 4), WORKSPACE)
-        del product, summed
-        base = self.new(self.rows * linear.outputs, item)
-        scaled = self.scale_rows_frozen(base)
-        del base
-        return self.add(self.pointwise(delta, saves_input=True), scaled)
+        if self.method.dropout > 0:
+            x = self.dropout(x)
+        kept = self._dora_weights(linear, x.item_bytes)
+        magnitude = Value(self.tape.hold(4 * linear.outputs), linear.outputs, 4, None)
+        scale = self.pointwise(self.leaf(magnitude), saves_input=False)
+        base = result
+        if linear.bias and not self.method.dropout:
+            base = self.pointwise(result, saves_input=False)
+        inner = self._trained(x, linear.inputs, self.method.rank)
+        delta = self._trained(inner, self.method.rank, linear.outputs)
+        del inner
+        if self.method.dropout > 0:
+            item = self.habits.item_bytes if self.habits.autocast else x.item_bytes
+            base = self._product(
+                self.to(x, item), linear.inputs, linear.outputs, item, kept[-1]
+            )
+        less = self.pointwise(scale, saves_input=False)
+        part = self.mul(less, base)
+        scaled = self.pointwise(self.mul(scale, delta), saves_input=False)
+        part = self.add(part, scaled)
+        del scaled, delta, base, kept, x
+        return self.add(result, part)
 
-    def scale_rows_frozen(self, x: Value) -> Value:
-        """Return a copy of `x` scaled by the trained magnitude; `x` is saved."""
-        tape, size = self.tape, x.elements * x.item_bytes
-        out = tape.hold(size)
-        trained = Value(x.storage, 0, 0, self.graph.leaf())
-        node = self.graph.add(
-            (x, trained), (x.storage,), lambda _: (None, tape.hold(512, GRADIENT))
-        )
-        return Value(out, x.elements, x.item_bytes, node)
+    def _dora_weights(self, linear: Linear, item_bytes: int) -> list[Storage]:
+        """Form ``B A`` and the norm of ``W + B A``; return what is held meanwhile.
+
+        ``B A`` is formed by handing the identity through the adapter.
+        """
+        tape, habits = self.tape, self.habits
+        product = habits.item_bytes if habits.autocast else 4
+        identity = tape.hold(linear.inputs**2 * 4, WORKSPACE)
+        if product != 4:
+            wide, identity = identity, tape.hold(linear.inputs**2 * product, WORKSPACE)
+            del wide
+        inner = tape.hold(linear.inputs * self.method.rank * product, WORKSPACE)
+        delta = tape.hold(linear.elements * product, WORKSPACE)
+        if product != item_bytes:
+            delta = tape.hold(linear.elements * item_bytes, WORKSPACE)
+        kept = [identity, inner, delta]
+        if habits.quantised or item_bytes != habits.item_bytes:
+            kept.append(tape.hold(linear.elements * item_bytes, WORKSPACE))
+        else:
+            kept.append(self._frozen)
+        scaled = tape.hold(linear.elements * item_bytes, WORKSPACE)
+        tape.brush(linear.elements * item_bytes)
+        del scaled
+        return kept
 
     # -- norms ---------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class Ops:
             (a, b),
             (),
             lambda g: (g if a_[0] else None, g if b_[0] else None),
-            (_narrow(a_, item), _narrow(b_, item)),
+            (_narrow(a_, elements * item), _narrow(b_, elements * item)),
         )
         return Value(out, elements, item, node)
 
@@ -82,7 +82,7 @@ class Ops:
 
         saved = (*((b.storage,) if a_[0] else ()), *((a.storage,) if b_[0] else ()))
         # inputs are saved before there is a result: a recomputation may end here
-        narrow = _narrow(a_, item), _narrow(b_, item)
+        narrow = _narrow(a_, size), _narrow(b_, size)
         node = self.graph.add((a, b), saved, backward, narrow)
         return Value(tape.hold(size), elements, item, node)
 
@@ -152,9 +152,12 @@ Value_ = tuple[bool, int, int]
 of a Value without keeping the tensor itself alive."""
 
 
-def _narrow(value: Value_, item: int) -> int:
-    """Return the bytes of a gradient brought to its input's type; 0 if it has it."""
-    return 0 if value[1] == item else value[2]
+def _narrow(value: Value_, size: int) -> int:
+    """Return the bytes of a gradient brought to its input's type and size.
+
+    0 if it has both, which `size` bytes tell.
+    """
+    return 0 if value[2] == size else value[2]
 
 
 def _facts(value: Value) -> Value_:

@@ -6,6 +6,7 @@ pass. The peak is affine in their number, so its maximum lies at an end.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from core.estimate.acted import Acted, Held, all_layers, to_act
 from core.estimate.decoder import Decoder
@@ -16,6 +17,7 @@ from core.estimate.static import is_target
 from core.estimate.tape import (
     ACTIVATION,
     GRADIENT,
+    KINDS,
     LOGITS,
     WORKSPACE,
     Storage,
@@ -95,7 +97,7 @@ class _Step:
         for acted in self.acted:
             before, casts = self.tape.live, self._cast_bytes()
             cached = decoder.cached_bytes
-            x = self._layer(acted, x)
+            x, acted.peak = self.tape.peak_of(partial(self._layer, acted, x))
             casts = self._cast_bytes() - casts
             if not self.plan.train.gradient_checkpointing:
                 casts = 0  # the graph saves them
@@ -104,19 +106,26 @@ class _Step:
             # last counts, for the first layer of all saves less
             saved = self.tape.live - before - casts - cached
             self._held[acted.kind] = Held(saved=saved, casts=casts, cached=cached)
-        for acted in self.acted:
-            self._lay(acted)
+        self._lay()
         if not self.plan.train.gradient_checkpointing:
             del self._shared[1:]  # no layer is run again, so no mask is needed again
         return decoder.norm(x, shape.norm)
 
-    def _lay(self, acted: Acted) -> None:
-        """Count what the layers above `acted` hold after the forward pass."""
-        for kind, count in acted.above.items():
-            held = self._held[kind]
-            self.tape.ballast(count * held.saved, ACTIVATION)
-            self.tape.ballast(count * held.casts, WORKSPACE)
-            self.tape.ballast(count * held.cached, ACTIVATION)
+    def _lay(self) -> None:
+        """Count what the layers not acted out hold after the forward pass.
+
+        Those below a layer were there already when it ran.
+        """
+        below = [0] * KINDS
+        for acted in self.acted:
+            if any(below):
+                self.tape.claim([a + b for a, b in zip(acted.peak, below, strict=True)])
+            for kind, count in acted.above.items():
+                held = self._held[kind]
+                below[ACTIVATION] += count * (held.saved + held.cached)
+                below[WORKSPACE] += count * held.casts
+        for kind, n_bytes in enumerate(below):
+            self.tape.ballast(n_bytes, kind)
 
     def _masks(self) -> list[Value]:
         """What is handed to layers that need a mask.

@@ -6,8 +6,10 @@ that act out a step are therefore written like the step itself, and what they fr
 free where torch does.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
+_Found = TypeVar("_Found")
 Kind = int
 ACTIVATION: Final = 0
 GRADIENT: Final = 1
@@ -73,6 +75,22 @@ class Tape:
     def ballast(self, n_bytes: int, kind: Kind) -> None:
         """Change what layers hold that are counted but not acted out."""
         self._add(n_bytes, kind)
+
+    def peak_of(self, stretch: Callable[[], _Found]) -> tuple[_Found, list[int]]:
+        """Run `stretch`; return what it gives, and its own peak by kind."""
+        before, before_by_kind = self.peak, self.peak_by_kind
+        self.peak, self.peak_by_kind = self.live, self.by_kind.copy()
+        found = stretch()
+        own = self.peak_by_kind
+        if before >= self.peak:
+            self.peak, self.peak_by_kind = before, before_by_kind
+        return found, own
+
+    def claim(self, by_kind: list[int]) -> None:
+        """Say that there were once so many bytes of each kind."""
+        total = sum(by_kind)
+        if total > self.peak:
+            self.peak, self.peak_by_kind = total, by_kind
 
     def enter_backward(self) -> None:
         """Hear that the backward pass begins, in a thread of its own."""
