@@ -26,6 +26,7 @@ from core.engine.learner import Learner
 from core.engine.ledger import Ledger
 from core.engine.load import add_adapter, kernel_for
 from core.estimate.answer import Loop
+from core.hardware.gpu import gpus
 from core.plan.codec import from_tree
 from core.plan.plan import Plan
 
@@ -61,9 +62,9 @@ class Meter(Protocol):
 class CudaMeter:
     """What torch and the driver say."""
 
-    def __init__(self, cap_bytes: int | None, others_bytes: int) -> None:
-        """`cap_bytes` is what the allocator may have; `others_bytes` others hold."""
-        self._others = others_bytes
+    def __init__(self, cap_bytes: int | None, free_before: int) -> None:
+        """Take what the allocator may have, and what was free without this process."""
+        self._free_before = free_before
         if cap_bytes is not None:
             total = torch.cuda.mem_get_info()[1]
             torch.cuda.set_per_process_memory_fraction(min(1.0, cap_bytes / total))
@@ -78,11 +79,17 @@ class CudaMeter:
         return torch.cuda.max_memory_reserved()
 
     def outside(self) -> int | None:
-        free, total = torch.cuda.mem_get_info()
-        return total - free - self._others - torch.cuda.memory_reserved()
+        held = self._free_before - driver_free()
+        return held - torch.cuda.memory_reserved()
 
     def settle(self) -> None:
         torch.cuda.synchronize()
+
+
+def driver_free() -> int:
+    """Return the bytes free on the first card as the driver counts them."""
+    cards = gpus()
+    return cards[0].free if cards else 0
 
 
 class PretendMeter:
@@ -314,15 +321,14 @@ def _drawn(weight: torch.Tensor, compute: Compute) -> nn.Parameter:
 def main() -> int:
     """Measure the setting on standard input; print the figures as one JSON line."""
     given = json.loads(sys.stdin.read())
+    free_before = driver_free()  # before torch makes a context
     plan = from_tree(tomllib.loads(given["plan"]))
     pretended = bool(given["pretend"])
     compute = compute_for(
         plan.method.compute_dtype, kind="cpu" if pretended else "cuda"
     )
     cap = given["cap_bytes"]
-    meter: Meter = (
-        PretendMeter(cap) if pretended else CudaMeter(cap, int(given["others_bytes"]))
-    )
+    meter: Meter = PretendMeter(cap) if pretended else CudaMeter(cap, free_before)
     found = measure(
         given["config"],
         plan,

@@ -44,6 +44,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _CHILD_LIMIT_S = 1800
 # Settings whose lower bound is so far above the card are not tried.
 _HOPELESS = 1.1
+_ON_ANY_DEVICE = frozenset({"allocated", "dry_run_allocated", "tokens_per_s"})
 
 Runner = Callable[[Setting, DeviceBudget], dict[str, Any]]
 
@@ -111,7 +112,6 @@ def child_runner(*, pretend: bool) -> Runner:
             "plan": to_toml(setting.plan),
             "loop": setting.loop,
             "cap_bytes": allowed,
-            "others_bytes": 0 if pretend else budget.total - budget.free,
             "pretend": pretend,
         }
         return _in_child(given, growing=setting.loop == "tunesmith")
@@ -180,14 +180,14 @@ def _read(out: Path) -> dict[str, dict[str, Any]]:
 
 def _write(out: Path, rig: Rig, rows: list[dict[str, Any]]) -> None:
     whole = {
-        "device": rig.budget.name,
+        "device": "a processor" if rig.pretended else rig.budget.name,
         "compute_capability": rig.budget.compute_capability,
-        "total": rig.budget.total,
+        "total": None if rig.pretended else rig.budget.total,
         "is_rehearsal": rig.pretended,
         "note": "A rehearsal on a processor: nothing was run on a GPU."
         if rig.pretended
         else "",
-        "system": platform.platform(),
+        "system": platform.system(),
         "versions": _versions(),
         "workspace_bytes": workspace_bytes(rig.budget),
         "summary": summary(rows),
@@ -212,6 +212,8 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 100 * (row["predicted"][name] / row["measured"][against] - 1)
                 for row in done
                 if row["measured"].get(against) and row["predicted"].get(name)
+                # a processor reserves nothing and has no context
+                if row["measured"]["process"] or name in _ON_ANY_DEVICE
             ]
         )
         for name, against in (

@@ -12,7 +12,7 @@ from core.models.reading import read_shape
 from core.models.shape import ModelShape
 from core.plan.codec import to_toml
 from core.plan.plan import Method, MethodKind, Plan, Training
-from core.units import GIB
+from core.units import GIB, bytes_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Setting:
     @property
     def key(self) -> str:
         """Return a name that is the same whenever the setting is."""
-        cap = f" cap {self.cap_bytes / GIB:g}" if self.cap_bytes else ""
+        cap = f" cap {bytes_text(self.cap_bytes)}" if self.cap_bytes else ""
         train, method = self.plan.train, self.plan.method
         words = (
             f"{self.model} {self.loop} {method.kind} r{method.rank} {train.batch_size}x"
