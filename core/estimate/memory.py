@@ -71,6 +71,8 @@ def estimate(
     parts = _components(stays, peak)
     difference = 0
     if measured_tensors is not None:
+        # what sees no picture is held besides: a dry run builds the text part alone
+        measured_tensors += shape.idle * how.item_bytes
         difference = measured_tensors - _sum(parts)
         parts = replace(parts, activations=max(0, parts.activations + difference))
     replayed = None

@@ -114,7 +114,8 @@ def _with_rest(shape: ModelShape, held: int) -> ModelShape:
     """
     if shape.known and not shape.text_part:
         return shape
-    return replace(shape, idle=max(0, held - shape.parameters))
+    counted = shape.parameters - shape.idle
+    return replace(shape, idle=max(0, held - counted))
 
 
 def check_config(config: Mapping[str, Any], name: str) -> ModelShape:

@@ -47,9 +47,9 @@ def config_of_weights(files: Iterable[Path]) -> dict[str, Any]:
         return _like_llama(tensors)
     except (KeyError, IndexError, ValueError) as err:
         raise ModelError(
-            "model.no_config",
-            f"{first.name} holds weights without a config.json, and its tensors are not"
-            " named as a Llama's, so its sizes cannot be told.",
+            "model.none",
+            f"There is no config.json beside {first.name}, and its tensors are not named"
+            " as a Llama's, so its sizes cannot be told.",
             hint=_CONFIG_HINT,
             where=Where(file=str(first)),
         ) from err

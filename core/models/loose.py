@@ -17,7 +17,7 @@ def is_weights(path: Path) -> bool:
         return path.suffix.lower() not in {".json", ".gguf"}
     if not path.is_dir() or (path / "config.json").exists():
         return False
-    if (path / "adapter_config.json").is_file():
+    if (path / "adapter_config.json").is_file() or any(path.glob("*.gguf")):
         return False
     return any(path.glob(f"*{_SUFFIX}"))
 

@@ -26,6 +26,12 @@ _NOT_TEXT = {
 _STRANGE_ENCODERS = {
     "deberta", "deberta-v2", "electra", "albert", "mpnet", "nomic_bert", "esm",
 }  # fmt: skip
+# Pixels along a patch's edge and patches of a picture, as most models have them.
+_PATCH, _PATCHES = 14, 4096
+# Text parts that are built as a family we know.
+_LIKE = {
+    "qwen2_vl_text": "qwen2", "qwen2_5_vl_text": "qwen2", "qwen3_vl_text": "qwen3",
+}  # fmt: skip
 _TWO_STACKS = {"t5", "mt5", "umt5", "bart", "mbart", "pegasus"}
 _STRANGERS: Mapping[Task, Any] = {
     "causal": LIKE_LLAMA,
@@ -47,13 +53,11 @@ def read_shape(source: Path | Mapping[str, Any]) -> ModelShape:
     """
     config = read_config(source) if isinstance(source, Path) else dict(source)
     _require_unquantised(config)
+    whole, idle, config = _kind(config), _eyes(config), text_config(config)
+    _require_unquantised(config)
     kind = _kind(config)
-    text = config.get("text_config")
-    whole = ""
-    if isinstance(text, Mapping) and kind not in FAMILIES:
-        whole, config = kind or "multimodal", dict(cast("Mapping[str, Any]", text))
-        _require_unquantised(config)
-        kind = _kind(config) or f"{kind}_text"
+    if whole == kind:  # text is all there is
+        whole, idle = "", 0
     if kind in _NOT_TEXT:
         raise ModelError(
             "model.not_causal",
@@ -63,7 +67,52 @@ def read_shape(source: Path | Mapping[str, Any]) -> ModelShape:
         )
     build, defaults, known = _builder(kind, config)
     shape = build(Numbers(config, defaults))
-    return replace(shape, architecture=kind, known=known, text_part=whole)
+    return replace(shape, architecture=kind, known=known, text_part=whole, idle=idle)
+
+
+def text_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of what reads and writes text in a model that also sees.
+
+    A model of text alone is its own.
+    """
+    kind, text = _kind(config), config.get("text_config")
+    if kind in FAMILIES or kind in ENCODERS:
+        return dict(config)
+    if not isinstance(text, Mapping):
+        # Before transformers 5 such configs had their text's sizes at the top.
+        text = config if "vision_config" in config and f"{kind}_text" in _LIKE else None
+        if text is None:
+            return dict(config)
+        text = {**config, "model_type": f"{kind}_text"}
+    found = dict(cast("Mapping[str, Any]", text))
+    inner = _kind(found) or f"{kind}_text"
+    return {**found, "model_type": _LIKE.get(inner, inner)}
+
+
+def _eyes(config: Mapping[str, Any]) -> int:
+    """Return about how many parameters a model's eyes have; 0 where nothing is said.
+
+    A vision transformer's layers, its patches and the way into the text part. On this
+    disk the files tell exactly (`core.models.folder.folder_shape`).
+    """
+    sizes: Any = config.get("vision_config")
+    if not isinstance(sizes, Mapping):
+        return 0
+    n = Numbers(cast("Mapping[str, Any]", sizes), {})
+    hidden = n.optional("hidden_size", "embed_dim")
+    layers = n.optional("num_hidden_layers", "depth", "num_layers")
+    if hidden is None or layers is None:
+        return 0
+    width = n.optional("intermediate_size") or 4 * hidden
+    plain = any(name in n.text("model_type") for name in ("siglip", "clip"))
+    layer = 4 * hidden * hidden + (2 if plain else 3) * hidden * width
+    return layers * layer + hidden * (3 * _PATCH**2 + _PATCHES + 4096)
+
+
+def is_known(config: Mapping[str, Any]) -> bool:
+    """Return whether we count this architecture's tensors, and do not guess them."""
+    kind = _kind(text_config(config))
+    return kind in FAMILIES or kind in ENCODERS
 
 
 def task_of(config: Mapping[str, Any]) -> Task:
