@@ -12,7 +12,7 @@ from app.models.present import ModelsState, ModelsView, present
 from app.qtwork.background import Background
 from app.qtwork.navigator import Navigator
 from app.setup.model_work import ModelWork
-from app.setup.ports import Ports
+from app.setup.ports import Outcomes, Ports
 from app.setup.state import Failure, ModelState, Shown
 from core.errors import TunesmithError
 from core.hardware.budget import DeviceBudget
@@ -54,6 +54,7 @@ class ModelsViewModel(QObject):
         self._failure: Failure | None = None
         self._free_disk: int | None = None
         self._budget: DeviceBudget | None = None
+        self._outcomes: Outcomes = ()
         self.models = ModelWork(ports, self)
         self.models.changed.connect(self._on_list_changed)
         self.models.added.connect(self.models.resolve)
@@ -129,12 +130,13 @@ class ModelsViewModel(QObject):
         """End every child that runs."""
         self.models.shut_down()
 
-    def _measure(self) -> tuple[DeviceBudget, int]:
-        return self._ports.device_budget(None, None), self._ports.free_disk()
+    def _measure(self) -> tuple[DeviceBudget, int, Outcomes]:
+        budget = self._ports.device_budget(None, None)
+        return budget, self._ports.free_disk(), self._ports.outcomes()
 
     @Slot(object)
-    def _on_measured(self, found: tuple[DeviceBudget, int]) -> None:
-        self._budget, self._free_disk = found
+    def _on_measured(self, found: tuple[DeviceBudget, int, Outcomes]) -> None:
+        self._budget, self._free_disk, self._outcomes = found
         self._price()
         self._publish()
 
@@ -149,7 +151,7 @@ class ModelsViewModel(QObject):
         self._publish()
 
     def _price(self) -> None:
-        self.models.price(Plan(), self._budget)
+        self.models.price(Plan(), self._budget, self._outcomes)
 
     @Slot(object)
     def _on_deleted(self, gone: TrashedModel) -> None:

@@ -91,7 +91,7 @@ class FitWork(QObject):
         self._asked = Asked(plan=Plan())
         self._advises = False
         self._machine_failure: Failure | None = None
-        self._outcomes: tuple[Outcome, ...] = ()
+        self.outcomes: tuple[Outcome, ...] = ()
         self.exact = ExactWork(ports.config_of, self)
         self.exact.changed.connect(self._on_exact_changed)
         self._explaining = QTimer(self)
@@ -190,7 +190,7 @@ class FitWork(QObject):
                 plan,
                 shape,
                 budget,
-                self._outcomes,
+                self.outcomes,
                 row_tokens=self._asked.row_tokens,
             ),
         }
@@ -201,7 +201,7 @@ class FitWork(QObject):
         """Return LoRA or QLoRA and why, where a page shows it: it is half the work."""
         if not self._advises:
             return None, ""
-        kind, why = self._ports.recommend(plan, shape, budget, self._outcomes)
+        kind, why = self._ports.recommend(plan, shape, budget, self.outcomes)
         return (kind if kind in TRAINABLE else None), why
 
     def _price(
@@ -212,7 +212,7 @@ class FitWork(QObject):
             shape,
             budget,
             measured_tensors=self.exact.tensors(self._asked.facts, plan, budget),
-            outcomes=self._outcomes,
+            outcomes=self.outcomes,
         )
 
     @property
@@ -265,14 +265,14 @@ class FitWork(QObject):
         """Work out what would make the draft fit."""
         plan, shape, budget = self._asked.plan, self._asked.shape, self.state.judged
         if budget is not None and shape is not None and self.state.estimates:
-            known, longest = self._outcomes, self._asked.longest_row_tokens
+            known, longest = self.outcomes, self._asked.longest_row_tokens
             self._offering.ask(
                 lambda: self._ports.fit_plan(plan, shape, budget, known, longest)
             )
 
     def ask_which_card(self) -> None:
         """Ask every card known what the draft would need there."""
-        plan, shape, known = self._asked.plan, self._asked.shape, self._outcomes
+        plan, shape, known = self._asked.plan, self._asked.shape, self.outcomes
         if shape is not None and self.state.estimates:
             self._carding.ask(lambda: self._ports.which_cards(plan, shape, known))
 
@@ -295,8 +295,8 @@ class FitWork(QObject):
 
     @Slot(object)
     def _on_looked_back(self, found: tuple[Outcome, ...]) -> None:
-        if found != self._outcomes:
-            self._outcomes = found
+        if found != self.outcomes:
+            self.outcomes = found
             self.measured.emit()
 
     @Slot(object)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal, Slot
 
 from app.qtwork.background import Background
 from app.qtwork.process import TaskRunner
-from app.setup.ports import Ports
+from app.setup.ports import Outcomes, Ports
 from app.setup.state import Failure, ModelState, Shown, Work
 from app.setup.words import TRAINABLE
 from core.errors import TunesmithError
@@ -43,6 +43,7 @@ class Pricing:
     left: list[ModelFacts]
     plan: Plan
     budget: DeviceBudget
+    outcomes: Outcomes
     prices: dict[str, Prices] = field(default_factory=dict[str, Prices])
 
 
@@ -127,8 +128,12 @@ class ModelWork(QObject):
             self._set(chosen=known)
         self._resolving.ask(lambda: self._look_up(wanted, known))
 
-    def price(self, plan: Plan, budget: DeviceBudget | None) -> None:
+    def price(
+        self, plan: Plan, budget: DeviceBudget | None, outcomes: Outcomes = ()
+    ) -> None:
         """Price every listed model by `plan` on `budget`, a few at each idle moment.
+
+        `outcomes` are this machine's runs: badges say what the Fit step says.
 
         Not in a thread: seventy estimates are pure Python, and a thread that computes
         would hold up every paint of this one for the interpreter's lock.
@@ -137,11 +142,13 @@ class ModelWork(QObject):
         if budget is None or not listed or out_of_limits(plan):
             return
         ids = tuple(model.id for model in listed)
-        asked = (plan.method, plan.train, budget, ids)
+        asked = (plan.method, plan.train, budget, ids, outcomes)
         if asked == self._priced_for:
             return
         self._priced_for = asked
-        self._pricing = Pricing(left=list(listed), plan=plan, budget=budget)
+        self._pricing = Pricing(
+            left=list(listed), plan=plan, budget=budget, outcomes=outcomes
+        )
         self._idle.start(0)
 
     @Slot()
@@ -150,7 +157,7 @@ class ModelWork(QObject):
         since.start()
         while job is not None and job.left and since.elapsed() < _SLICE_MS:
             model = job.left.pop()
-            job.prices[model.id] = self._price_of(model, job.plan, job.budget)
+            job.prices[model.id] = self._price_of(model, job)
         if job is None or not job.left:
             self._idle.stop()
             self._pricing = None
@@ -236,32 +243,33 @@ class ModelWork(QObject):
             return Resolved(facts=facts, shape=None, failure=Failure.of(err))
         return Resolved(facts=facts, shape=shape)
 
-    def _price_of(self, model: ModelFacts, plan: Plan, budget: DeviceBudget) -> Prices:
+    def _price_of(self, model: ModelFacts, job: Pricing) -> Prices:
         if model.problem:
             return {}
+        asked = with_value(job.plan, "model.id", model.id)
         try:
             shape = self._ports.shape_of(model)
+            return {
+                kind: self._price(with_value(asked, "method.kind", kind), shape, job)
+                for kind in TRAINABLE
+            }
         except TunesmithError:  # its sizes are not known until it is here
             return {}
-        asked = with_value(plan, "model.id", model.id)
-        return {
-            kind: self._price(with_value(asked, "method.kind", kind), shape, budget)
-            for kind in TRAINABLE
-        }
 
-    def _price(
-        self, plan: Plan, shape: ModelShape, budget: DeviceBudget
-    ) -> MemoryEstimate:
+    def _price(self, plan: Plan, shape: ModelShape, job: Pricing) -> MemoryEstimate:
         """Return what `plan` needs, with checkpointing where only that makes it fit.
 
         A badge tells whether the model can be trained here at all; the Fit step offers
         the same change.
         """
-        found = self._ports.estimate(plan, shape, budget)
+
+        def priced(asked: Plan) -> MemoryEstimate:
+            return self._ports.estimate(asked, shape, job.budget, outcomes=job.outcomes)
+
+        found = priced(plan)
         if found.fits or plan.train.gradient_checkpointing:
             return found
-        leaner = with_value(plan, "train.gradient_checkpointing", value=True)
-        slim = self._ports.estimate(leaner, shape, budget)
+        slim = priced(with_value(plan, "train.gradient_checkpointing", value=True))
         return slim if slim.fits else found
 
     # -- answers ---------------------------------------------------------------

@@ -435,5 +435,5 @@ class SetupViewModel(QObject):
         if self._is_editing:
             return
         if self._own.step == "model":
-            self._models.price(self.plan, self._fit.state.budget)
+            self._models.price(self.plan, self._fit.state.budget, self._fit.outcomes)
         self.changed.emit(self.view)

@@ -138,7 +138,7 @@ def test_the_estimate_never_raises_in_the_window(
     compares: bool,
 ) -> None:
     """Odd layers, no memory, absurd settings, odd runs: bars, or a sentence why not."""
-    work._outcomes = known
+    work.outcomes = known
     work.state = replace(work.state, budget=budget, compares_all=compares)
     plan = Plan(method=method, train=training)
     view = shown(work, plan, shape)
