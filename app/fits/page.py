@@ -16,7 +16,7 @@ from app.fits.picture import save_answer
 from app.fits.ports import fits_ports
 from app.fits.present import FitsView
 from app.fits.question import QuestionCard
-from app.fits.report import answer_text, title_lines
+from app.fits.report import answer_text, picture_name, title_lines
 from app.fits.viewmodel import FitsViewModel
 from app.services import Services
 from app.widgets.buttons import IconButton, PrimaryButton
@@ -141,7 +141,7 @@ class FitsPage(Page):
         dialog = QFileDialog(self, "Save as picture", "", PICTURES)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("png")  # before it asks whether to overwrite
-        dialog.selectFile("what fits.png")
+        dialog.selectFile(picture_name(self.model.state))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.save_to)
         dialog.open()

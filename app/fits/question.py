@@ -13,10 +13,10 @@ from app.fits.question_view import QuestionView
 from app.fits.viewmodel import FitsViewModel
 from app.setup.fit_view import SliderValue
 from app.setup.state import Failure
-from app.widgets.buttons import GhostButton
+from app.widgets.buttons import GhostButton, IconButton
 from app.widgets.card import Card
 from app.widgets.fields import LabeledSlider, Segmented
-from app.widgets.layout import STRETCH, boxed, column, divider, row
+from app.widgets.layout import STRETCH, boxed, column, divider, grow, row
 from app.widgets.picker import Picker
 from app.widgets.text import Text, plain_tip
 from core.plan.plan import MethodKind
@@ -75,6 +75,13 @@ class QuestionCard(Card):
         self.device_picker.picked.connect(self._model.ask_device)
         self.device_picker.typed.connect(self._model.ask_device)
         self.device_detail = Text("", "muted", wrap=True)
+        self.look_again = IconButton(
+            "refresh",
+            name="Look again",
+            tip="Measures what is free on this machine now: after closing a program, say.",
+            size=16,
+        )
+        self.look_again.clicked.connect(self._model.wake)
         self.device_failure = Text("", "error", wrap=True)
 
     def _lay_out(self) -> None:
@@ -88,7 +95,7 @@ class QuestionCard(Card):
             (
                 "On",
                 self.device_picker,
-                self.device_detail,
+                boxed(row(grow(self.device_detail), self.look_again, spacing=4)),
                 self.device_failure,
             ),
             ("By", self.method),
@@ -126,6 +133,7 @@ class QuestionCard(Card):
         with QSignalBlocker(self.checkpointing):
             self.checkpointing.setChecked(view.checkpointing)
         self.checkpointing.setToolTip(plain_tip(view.checkpointing_tip))
+        self.look_again.setVisible(not view.device_key)
         self.effective.setText(view.effective_text)
 
     def _render_slider(self, shown: SliderValue) -> None:

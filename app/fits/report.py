@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from app.fits.answer_view import AnswerView
@@ -14,6 +15,7 @@ from app.setup.words import METHOD_NAMES
 from core.units import bytes_text, count_text
 
 _CARDS_TOLD = 5
+_LONGEST_NAME = 100
 
 
 def title_lines(state: FitsState) -> tuple[str, ...]:
@@ -35,6 +37,14 @@ def title_lines(state: FitsState) -> tuple[str, ...]:
         f"On {budget.name}: {free} free of {whole}",
         settings,
     )
+
+
+def picture_name(state: FitsState) -> str:
+    """Return a file's name for the answer: ``Qwen3-4B on GeForce RTX 4070.png``."""
+    if state.chosen is None or state.judged is None:
+        return "What fits.png"
+    name = f"{state.chosen.name} on {state.judged.name}"
+    return re.sub(r"[^\w .()+-]", "-", name)[:_LONGEST_NAME].strip() + ".png"
 
 
 def answer_text(state: FitsState, view: FitsView) -> str:

@@ -24,7 +24,7 @@ from app.fits.reckoning import (
     longest_fits,
     price_models,
 )
-from app.fits.report import answer_text, title_lines
+from app.fits.report import answer_text, picture_name, title_lines
 from app.fits.state import FitsState, Price, into_draft
 from app.setup.state import Failure
 from core.estimate.advice import max_seq_len
@@ -378,6 +378,17 @@ def test_the_answer_as_text_holds_everything(whole: FitsState) -> None:
     ):  # fmt: skip
         assert words in text
     assert ("What fits?",) == title_lines(FitsState())
+
+
+def test_the_picture_s_name_is_one_any_system_takes(whole: FitsState) -> None:
+    """Model and card, without what a file's name cannot hold."""
+    odd = replace(known(SMALL), name='a/b:c*"d' + "x" * 300)
+    name = picture_name(replace(whole, chosen=odd))
+
+    assert "Qwen3-4B on GeForce RTX 4070.png" == picture_name(whole)
+    assert name.startswith("a-b-c--dxxx")
+    assert len(name) < 120
+    assert "What fits.png" == picture_name(FitsState())
 
 
 def test_the_draft_keeps_what_this_page_does_not_ask() -> None:

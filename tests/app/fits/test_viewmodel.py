@@ -24,6 +24,7 @@ from core.plan.fields import with_value
 from core.plan.plan import ModelChoice, Plan
 from core.units import GIB
 from tests.app.fits.conftest import DRAFT, LARGE, MIDDLE, SMALL, Maker, known
+from tests.app.setup.made import BUDGET
 from tests.fakes.dry_child import DryChild
 
 
@@ -127,6 +128,22 @@ def test_another_card_is_judged(qtbot: QtBot, make_model: Maker) -> None:
     model.ask_device("")
     assert model.state.other is None
     assert model.state.device_failure is None
+
+
+def test_looking_again_finds_memory_that_was_freed(
+    qtbot: QtBot, make_model: Maker
+) -> None:
+    """After closing a program one button judges anew, and keeps the settings."""
+    free = [4 * GIB]
+    model = make_model(device_budget=lambda memory, name: replace(BUDGET, free=free[0]))
+    answered(qtbot, model)
+    model.set_value("method.kind", "qlora")
+    qtbot.waitUntil(lambda: not getattr(model.state.estimate, "fits", True))
+    free[0] = 12 * GIB
+    model.wake()
+    qtbot.waitUntil(lambda: getattr(model.state.estimate, "fits", False))
+
+    assert "qlora" == model.state.plan.method.kind
 
 
 def test_a_model_nobody_knows_is_told(qtbot: QtBot, make_model: Maker) -> None:
