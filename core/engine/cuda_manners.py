@@ -254,9 +254,12 @@ def _dropout(
 def _softmax(
     softmax: Any, x: Tensor, dim: Any = None, *_: Any, **options: Any
 ) -> Tensor:
-    if options.get("dtype") == torch.float32 and x.dtype == torch.float16:
+    dtype = options.get("dtype")
+    if dtype is None and _autocast_enabled("cpu"):  # on CUDA's list of widened ones
+        dtype = torch.float32
+    if dtype == torch.float32 and x.dtype == torch.float16:
         return _applied(_HalfSoftmax, x)
-    return softmax(x, dim=dim, dtype=options.get("dtype"))
+    return softmax(x, dim=dim, dtype=dtype)
 
 
 def _widened(function: Any, x: Tensor, *args: Any, **options: Any) -> Tensor:

@@ -8,7 +8,7 @@ from core.estimate.graph import Graph, Value
 from core.estimate.layers import Layers
 from core.estimate.loop import Habits
 from core.estimate.tape import LOGITS, WORKSPACE, Storage
-from core.models.shape import Attention, Block, Experts, FeedForward
+from core.models.shape import Attention, Block, Experts, FeedForward, Softmax
 from core.plan.plan import Method
 
 # FlashAttention-2 pads the sequence of its 32-bit query gradient to 128 rows and the
@@ -253,7 +253,9 @@ class Decoder(Layers):
             weights = self.pointwise(weights, saves_input=True)
             weights = self.pointwise(weights, saves_input=False)
         weights = self._clone(weights)  # + mask, which lets the gradient through
-        weights = self._softmax(weights)
+        weights = self._softmax(weights, attention.softmax)
+        if attention.dropout:
+            weights = self.dropout(weights)
         self._weights = weights  # handed on to the layer, which holds it to its end
         out = self._batched(weights, value, query.elements)
         return self._clone(out)  # transpose(1, 2).contiguous()
@@ -279,30 +281,33 @@ class Decoder(Layers):
         node = self.graph.add((a, b), saved, backward)
         return Value(out, elements, item, node)
 
-    def _softmax(self, x: Value) -> Value:
-        """``softmax(x, dtype=float32).to(x.dtype)``.
+    def _softmax(self, x: Value, kind: Softmax = "wide") -> Value:
+        """``softmax(x, dtype=float32).to(x.dtype)``, or in the type of `x`.
 
         One fused kernel for fp16 on CUDA; for bf16 the input is widened first. The
-        backward kernel takes ``grad * output`` in 32 bits besides its result.
+        backward kernel takes ``grad * output`` besides its result.
         """
         tape, elements, item = self.tape, x.elements, x.item_bytes
+        narrow = kind == "narrow" or (kind == "by autocast" and not self.widens)
+        out_item = item if narrow else 4
         fused = self.habits.fp16 and self.habits.on_gpu
-        wide = tape.hold(elements * 4) if not fused and item != 4 else None
-        out = tape.hold(elements * 4)
+        widened = not narrow and not fused and item != 4
+        wide = tape.hold(elements * 4) if widened else None
+        out = tape.hold(elements * out_item)
         del wide
 
         def backward(_: Storage) -> tuple[Storage]:
-            made = tape.hold(elements * (item if fused else 4))
-            tape.brush(elements * 4)
-            if not fused and item != 4:
-                narrow = tape.hold(elements * item)
+            made = tape.hold(elements * (4 if widened else item))
+            tape.brush(elements * out_item)
+            if widened:
+                narrowed = tape.hold(elements * item)
                 del made
-                return (narrow,)
+                return (narrowed,)
             return (made,)
 
         node = self.graph.add((x,), (out,), backward)
         del x
-        return self.to(Value(out, elements, 4, node), item)
+        return self.to(Value(out, elements, out_item, node), item)
 
     # -- feed-forward --------------------------------------------------------
 

@@ -90,10 +90,17 @@ class _Step:
         x = decoder.new(self.tokens * shape.hidden, habits.rest_bytes)
         if habits.input_gradient:
             x = decoder.leaf(x)
+        entered = x  # a leaf lives as long as its gradient is wanted
+        if len(shape.embeddings) > 1:
+            x = decoder.add(x, decoder.new(x.elements, x.item_bytes))
+        if shape.embedding_dropout:
+            x = decoder.dropout(x)
         head = shape.blocks[0].attention
         angles = decoder.new(2 * self.width * head.head_dim, habits.rest_bytes)
         # What every layer is handed: cosines and sines, and masks where scores exist.
         self._shared = [angles, *self._masks()]
+        self._entered = entered if habits.input_gradient else None
+        del entered
         for acted in self.acted:
             before, casts = self.tape.live, self._cast_bytes()
             cached = decoder.cached_bytes

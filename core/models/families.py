@@ -82,6 +82,8 @@ FAMILIES: Mapping[str, tuple[Builder, Mapping[str, Any]]] = {
             "activation_function": "gelu_new",
             "n_positions": 1024,
             "resid_pdrop": 0.1,
+            "attn_pdrop": 0.1,
+            "embd_pdrop": 0.1,
         },
     ),
     "gpt_neox": (gpt_neox, {"hidden_act": "gelu", "rotary_pct": 0.25}),

@@ -75,6 +75,8 @@ def gpt2(n: Numbers) -> ModelShape:
             head_dim=hidden // heads,
             fused=True,
             rotary=0.0,
+            dropout=_drops(n, "attn_pdrop"),
+            softmax="by autocast",
             linears=(
                 Linear(name="c_attn", inputs=hidden, outputs=3 * hidden, bias=True),
                 Linear(name="c_proj", inputs=hidden, outputs=hidden, bias=True),
@@ -104,6 +106,7 @@ def gpt2(n: Numbers) -> ModelShape:
         tied=n.switch("tie_word_embeddings"),
         context_length=positions,
         norm="layer",
+        embedding_dropout=_drops(n, "embd_pdrop"),
     )
 
 
@@ -154,6 +157,7 @@ def falcon(n: Numbers) -> ModelShape:
             head_dim=dim,
             fused=True,
             rotary=0.0 if n.switch("alibi") else 1.0,
+            softmax="narrow",
             linears=(
                 Linear(
                     name="query_key_value",

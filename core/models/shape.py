@@ -10,6 +10,8 @@ from typing import Literal
 
 Task = Literal["causal", "seq2seq", "classification"]
 """What the model's head does: continue a text, answer one, or sort texts."""
+Softmax = Literal["wide", "by autocast", "narrow"]
+"""32 bits; 32 bits under autocast, else the scores' own type; the scores' own type."""
 NormKind = Literal["rms", "rms_unit_offset", "layer"]
 QkNorm = Literal["none", "head", "whole"]
 Activation = Literal["silu", "gelu", "gelu_tanh", "gelu_new", "relu"]
@@ -56,6 +58,8 @@ class Attention:
     """A learned bias of the distance is added to every score (T5)."""
     dropout: bool = False
     """The base model's own dropout of the scores."""
+    softmax: Softmax = "wide"
+    """In which type attention in plain operations normalises its scores."""
 
     @property
     def query(self) -> int:
