@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.fits.state import FitsState
+from app.glance import short_device_name
 from app.setup.fit_view import SliderValue, device_detail, effective_text, slider_values
 from app.setup.state import Failure
 from core.hardware.budget import DeviceBudget
@@ -81,7 +82,7 @@ _CARDS = tuple(
 def _here(budget: DeviceBudget | None) -> str:
     if budget is None:
         return "This machine"
-    return f"This machine · {budget.name}"
+    return f"This machine · {short_device_name(budget.name)}"
 
 
 def _model_options(models: Sequence[ModelFacts]) -> tuple[tuple[str, str], ...]:
