@@ -141,8 +141,14 @@ def _components(stays: Static, peak: StepPeak) -> Components:
         adapter=stays.adapter,
         optimizer=stays.optimizer,
     )
-    if stays.gradients + stays.foreach > peak.total:  # the optimiser's own step
-        return replace(fixed, gradients=stays.gradients, workspace=stays.foreach)
+    own_step = stays.gradients + stays.foreach + peak.kept_logits
+    if own_step > peak.total:  # the optimiser's
+        return replace(
+            fixed,
+            gradients=stays.gradients,
+            workspace=stays.foreach,
+            logits=peak.kept_logits,
+        )
     return replace(
         fixed,
         gradients=peak.gradients,

@@ -36,6 +36,8 @@ class StepPeak:
     gradients: int
     logits: int
     workspace: int
+    kept_logits: int = 0
+    """Of the outputs a loop holds until its next step."""
 
     @property
     def total(self) -> int:
@@ -329,10 +331,16 @@ def step_peak(
         tape: What to act on, for those who note more than the peak.
     """
     if shape.task == "causal":
-        tape = _Step(shape, plan, habits, tape or Tape()).run(gradients)
+        step = _Step(shape, plan, habits, tape or Tape())
+        tape = step.run(gradients)
     else:
-        tape = StackStep(shape, plan, habits, tape or Tape()).run()
+        step = StackStep(shape, plan, habits, tape or Tape())
+        tape = step.run()
     held = tape.peak_by_kind
     return StepPeak(
-        activations=held[0], gradients=held[1], logits=held[2], workspace=held[3]
+        activations=held[0],
+        gradients=held[1],
+        logits=held[2],
+        workspace=held[3],
+        kept_logits=tape.by_kind[LOGITS],  # while `step` is there, so are its outputs
     )
