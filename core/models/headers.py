@@ -45,7 +45,7 @@ def config_of_weights(files: Iterable[Path]) -> dict[str, Any]:
         )
     try:
         return _like_llama(tensors)
-    except (KeyError, IndexError, ValueError) as err:
+    except (KeyError, IndexError, ValueError, StopIteration) as err:
         raise ModelError(
             "model.none",
             f"There is no config.json beside {first.name}, and its tensors are not named"

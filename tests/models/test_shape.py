@@ -7,6 +7,9 @@ import pytest
 from core.errors import ModelError
 from core.models.reading import read_shape
 
+# peft still calls transformers' checkpointing by its older name
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+
 SMALL: dict[str, Any] = {
     "hidden_size": 96,
     "intermediate_size": 208,
@@ -84,6 +87,162 @@ def test_shape_holds_every_tensor_transformers_builds(config: dict[str, Any]) ->
         for _ in range(count)
     )
     assert expected == found
+
+
+T5: dict[str, Any] = {
+    "d_model": 96,
+    "d_kv": 16,
+    "d_ff": 208,
+    "num_layers": 3,
+    "num_decoder_layers": 2,
+    "num_heads": 4,
+    "vocab_size": 1009,
+}
+BART: dict[str, Any] = {
+    "d_model": 96,
+    "encoder_layers": 3,
+    "decoder_layers": 2,
+    "encoder_ffn_dim": 208,
+    "decoder_ffn_dim": 200,
+    "encoder_attention_heads": 6,
+    "decoder_attention_heads": 4,
+    "vocab_size": 1009,
+}
+BERT: dict[str, Any] = {**SMALL, "type_vocab_size": 2}
+ENCODERS: list[dict[str, Any]] = [
+    {"model_type": "t5", **T5},
+    {"model_type": "t5", **T5, "feed_forward_proj": "gated-gelu"},
+    {"model_type": "mt5", **T5},
+    {"model_type": "umt5", **T5},
+    {"model_type": "bart", **BART},
+    {"model_type": "mbart", **BART},
+    {"model_type": "pegasus", **BART},
+    {"model_type": "bert", **BERT, "id2label": {"0": "a", "1": "b", "2": "c"}},
+    {"model_type": "roberta", **BERT},
+    {"model_type": "xlm-roberta", **BERT},
+    {"model_type": "camembert", **BERT},
+    {
+        "model_type": "distilbert",
+        "dim": 96,
+        "hidden_dim": 208,
+        "n_layers": 3,
+        "n_heads": 4,
+        "vocab_size": 1009,
+    },
+    {"model_type": "modernbert", **SMALL, "pad_token_id": 0, "norm_bias": True},
+]
+
+
+def on_meta(config: dict[str, Any]) -> Any:
+    """Return the model of any kind that transformers makes, without memory."""
+    import torch
+    from transformers import CONFIG_MAPPING
+
+    from core.engine.tasks import built as any_kind
+
+    names = {key: value for key, value in config.items() if key != "model_type"}
+    if "id2label" in names:
+        names["id2label"] = {int(key): name for key, name in names["id2label"].items()}
+    with torch.device("meta"):
+        return any_kind(CONFIG_MAPPING[config["model_type"]](**names))
+
+
+@pytest.mark.parametrize("config", ENCODERS, ids=lambda config: config["model_type"])
+def test_encoders_hold_every_tensor_transformers_builds(config: dict[str, Any]) -> None:
+    """Stacks, poolers, classifiers and biases: each parameter, and each linear layer."""
+    model = on_meta(config)
+    shape = read_shape(config)
+
+    assert shape.known
+    assert "causal" != shape.task
+    assert model.num_parameters() == shape.parameters
+    apart = ("lm_head", "classifier")  # the latter is trained whole
+    expected = sorted(
+        (name.rpartition(".")[2], *sorted(module.weight.shape), module.bias is not None)
+        for name, module in model.named_modules()
+        if type(module).__name__ == "Linear"
+        and not any(part.endswith(apart) for part in name.split("."))
+    )
+    found = sorted(
+        (linear.name, *sorted((linear.inputs, linear.outputs)), linear.bias)
+        for linear, count in shape.linears()
+        for _ in range(count)
+    )
+    assert expected == found
+
+
+@pytest.mark.parametrize("config", ENCODERS, ids=lambda config: config["model_type"])
+def test_encoders_train_what_peft_trains(config: dict[str, Any]) -> None:
+    """Adapters on every linear layer, and the classifier whole: parameter by parameter."""
+    import torch
+
+    from core.engine.load import add_adapter
+    from core.estimate.loop import habits
+    from core.estimate.static import static
+    from core.hardware.budget import device_budget
+    from core.plan.plan import Method, Plan
+
+    plan = Plan(method=Method(kind="lora", rank=4))
+    with torch.device("meta"):
+        model = add_adapter(on_meta(config), plan.method, seed=0, base_name="none")
+    how = habits(plan, device_budget(gpu_name="RTX 4090"), "plain")
+
+    found = static(read_shape(config), plan.method, "adamw_torch", how)
+
+    assert model.get_nb_trainable_parameters()[0] == found.trainable
+
+
+def test_of_a_model_that_sees_the_text_part_is_read() -> None:
+    """Its eyes are counted too, for they are held; the whole is close to what it is."""
+    config = {
+        "model_type": "gemma3",
+        "text_config": {
+            "model_type": "gemma3_text",
+            "hidden_size": 2560,
+            "intermediate_size": 10240,
+            "num_hidden_layers": 34,
+            "num_attention_heads": 8,
+            "num_key_value_heads": 4,
+            "head_dim": 256,
+            "vocab_size": 262208,
+        },
+        "vision_config": {
+            "model_type": "siglip_vision_model",
+            "hidden_size": 1152,
+            "intermediate_size": 4304,
+            "num_hidden_layers": 27,
+        },
+    }
+    shape = read_shape(config)
+
+    assert ("gemma3_text", "gemma3", True) == (
+        shape.architecture,
+        shape.text_part,
+        shape.known,
+    )
+    assert 3_880_263_168 == shape.parameters - shape.idle
+    # google/gemma-3-4b-pt has 4,300,079,472
+    assert shape.parameters == pytest.approx(4_300_079_472, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("config", "task"),
+    [
+        ({"model_type": "marian", **BART, "is_encoder_decoder": True}, "seq2seq"),
+        ({"model_type": "longt5", **T5, "is_encoder_decoder": True}, "seq2seq"),
+        ({"model_type": "deberta-v2", **BERT}, "classification"),
+        ({"model_type": "mine", "n_embd": 96, "n_layer": 2, "vocab_size": 9}, "causal"),
+        ({"model_type": "dbrx", **SMALL, "num_local_experts": 16}, "causal"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_stranger_is_read_as_its_nearest_kin(config: Any, task: str) -> None:
+    """And marked as one, so that nothing is promised of it."""
+    shape = read_shape(config)
+
+    assert not shape.known
+    assert task == shape.task
+    assert shape.parameters > 0
 
 
 def test_an_unknown_architecture_is_read_as_a_llama_and_says_so() -> None:
