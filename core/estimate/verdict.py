@@ -83,7 +83,7 @@ def _closing(processes: list[GpuProcess]) -> str:
     parts: list[str] = []
     for verb, runs in (("pausing", True), ("closing", False)):
         named = [
-            f"{process.name} ({bytes_text(process.used)})"
+            f"{process.name} ({bytes_text(process.used or 0)})"
             for process in processes
             if (process.role == "run") == runs
         ]
