@@ -37,8 +37,11 @@ Import from the module, not from here, so that a page loads only what it shows:
     tables       KeyValueTable(columns=).show_rows(((name, value[, tip]), …));
                  SideBySide().show_texts(((heading, text), …)).
     memory_bar   MemoryBar().show_rows((MemoryRow(label=, parts=(MemoryPart(name=,
-                 size_bytes=, tip=), …), low_bytes=, high_bytes=, verdict=, tone=,
+                 size_bytes=, tip=, series=), …), low_bytes=, high_bytes=, verdict=, tone=,
                  chosen=), …), free_bytes=).
+    part_table   PartTable().show_lines((PartLine(name=, size=, share=, what=, tip=,
+                 series=), …)): a whole and its parts, with chips of the bar's colours.
+    picture      save_png(widget, path, lines), ask_where(parent, name, chosen).
     heat_map     HeatMap(name=).show_grid(heat_paint.HeatGrid(rows=, columns=, cells={at:
                  HeatCell(text=, tone=, said=, fits=)}, chosen=)): picked(row, column).
     fit_grid     FitGrid(name=, lines=).show_rows(columns, (GridRow(key=, name=,

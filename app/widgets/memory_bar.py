@@ -75,6 +75,7 @@ class MemoryBar(QWidget):
         free_label: str = "free now",
     ) -> None:
         """Show `rows` against `free_bytes` (0: no line)."""
+        before = len(self._rows), self._names()
         self._rows = tuple(rows)
         self._free_bytes = free_bytes
         self._free_label = free_label
@@ -83,7 +84,8 @@ class MemoryBar(QWidget):
             for row in self._rows
         )
         self.setAccessibleDescription("; ".join(said))
-        self.updateGeometry()
+        if before != (len(self._rows), self._names()):  # else it is as tall as before
+            self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
