@@ -1,7 +1,7 @@
 """One training step of a sequence-to-sequence model or a classifier, acted out.
 
 A plain loop's step: our engine trains neither yet. Source and target are both `seq_len`
-tokens long. Of each stack the first, the second and the last layer are acted out; the
+tokens long. Of each stack the first two and the last two layers are acted out; the
 others hold what the second does.
 """
 
@@ -16,6 +16,10 @@ from core.estimate.static import is_target
 from core.estimate.tape import ACTIVATION, GRADIENT, LOGITS, Storage, Tape, rounded
 from core.models.shape import Block, Linear, ModelShape
 from core.plan.plan import Plan
+
+# The first two and the last two of a stack: the last but one meets the gradient of the
+# encoder's output, which the last has only begun.
+_ACTED = 4
 
 
 @dataclass(slots=True)
@@ -96,7 +100,7 @@ class StackStep:
 
     def _run_of(self, block: Block, x: Value, around: Around) -> Value:
         """Return what `block.count` equal layers make of `x`."""
-        skips = 0 if self._every_layer else max(0, block.count - 3)
+        skips = 0 if self._every_layer else max(0, block.count - _ACTED)
         for number in range(block.count - skips):
             before, cached = self.tape.live, self.layers.cached_bytes
             x = self._layer(block, x, around)
