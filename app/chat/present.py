@@ -34,7 +34,7 @@ _FIT_WORDS: Final[dict[Verdict, tuple[str, Tone]]] = {
     "fits": ("Fits", "good"),
     "tight": ("Tight", "warn"),
     "too-large": ("Too large", "bad"),
-    "fits-if-closed": ("Fits once others close", "warn"),
+    "fits-if-closed": ("Close others first", "warn"),
     "unknown": ("Not known", "neutral"),
 }
 _DEVICE_WORDS: Final = {"cpu": "processor", "cuda": "graphics card"}
@@ -223,14 +223,17 @@ def _fit(facts: ChatFacts) -> FitView | None:
     if found is None or facts.engine.phase not in {"none", "dead"}:
         return None
     word, tone = _FIT_WORDS[found.verdict]
-    free = "" if found.available is None else f" · {bytes_text(found.available)} free"
+    figures = [f"{bytes_text(found.device)} needed"]
+    if found.available is not None:
+        figures.append(f"{bytes_text(found.available)} free")
     advice = ""
     if facts.leaner is not None:
         advice = f" With the base in 4 bit {bytes_text(facts.leaner.device)} would do."
     return FitView(
         word=word,
         tone=tone,
-        text=f"{bytes_text(found.device)} needed{free}",
+        # beside a long verdict the line breaks between the two figures
+        text=" · ".join(figure.replace(" ", "\u00a0") for figure in figures),
         tip=f"{found.reason}{advice}",
     )
 

@@ -45,7 +45,7 @@ class SidePanel(PageBody):
         self.state = Badge("Not loaded")
         self.state_detail = Text("", "caption", wrap=True)
         self.fit = Badge()
-        self.fit_detail = Text("", "caption")
+        self.fit_detail = Text("", "caption", wrap=True)
         self.load = SecondaryButton(
             "Load", tip="Loads the base now instead of with the first prompt."
         )
@@ -78,7 +78,9 @@ class SidePanel(PageBody):
         card.add(self.base)
         card.body.addLayout(row(self.state, STRETCH, self.load, self.unload))
         card.add(self.state_detail)
-        card.body.addLayout(row(self.fit, self.fit_detail, STRETCH))
+        fit = row(self.fit, self.fit_detail)
+        fit.setStretch(1, 1)  # wraps beside a long verdict
+        card.body.addLayout(fit)
         card.add(self.with_base)
         card.add(self.quantized)
         card.add(Text("Adapters", "caption"))

@@ -22,6 +22,7 @@ from app.qtwork.gpu_lease import GpuLease
 from app.qtwork.navigator import Navigator
 from core.chat.events import ChatFailed, Sampling
 from core.hardware.budget import DeviceBudget, device_budget
+from core.hardware.gpu import GpuProcess
 from core.models.facts import ModelFacts
 from core.places import Places
 from tests.app.chat.fake_pipe import FakePipe
@@ -57,6 +58,7 @@ class Desk:
     holds: list[bool]
     busy: list[Busy]
     free_bytes: list[int]
+    blender: list[GpuProcess]
     opened: list[tuple[str, object]] = field(default_factory=list)
     toasts: list[tuple[str, object]] = field(default_factory=list)
 
@@ -92,10 +94,15 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     holds: list[bool] = []
     busy: list[Busy] = []
     free_bytes = [6 << 30]
+    blender: list[GpuProcess] = []
 
     def budget() -> DeviceBudget:
         return DeviceBudget(
-            kind="cpu", name="a processor", total=8 << 30, free=free_bytes[0]
+            kind="cpu",
+            name="a processor",
+            total=8 << 30,
+            free=free_bytes[0],
+            processes=tuple(blender),
         )
 
     def start() -> FakePipe:
@@ -118,7 +125,7 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     page.show()
     made = Desk(
         page=page, model=model, places=places, lease=lease, bot=qtbot, pipes=pipes,
-        holds=holds, busy=busy, free_bytes=free_bytes,
+        holds=holds, busy=busy, free_bytes=free_bytes, blender=blender,
     )  # fmt: skip
     navigator.requested.connect(lambda key, value: made.opened.append((key, value)))
     navigator.toasted.connect(lambda text, _, run: made.toasts.append((text, run)))
@@ -520,7 +527,7 @@ def test_the_page_says_before_loading_whether_it_fits(desk: Desk) -> None:
     desk.bot.waitUntil(side.fit.isVisible)
 
     assert "Fits" == side.fit.text
-    assert "6.00 GiB free" in side.fit_detail.text()
+    assert "6.00\u00a0GiB\u00a0free" in side.fit_detail.text()
     assert side.load.isVisible()
 
 
@@ -573,3 +580,15 @@ def test_four_bits_are_advised_where_only_they_fit(tmp_path: Path) -> None:
     assert middle.leaner.fits
     assert answer(24 << 30).leaner is None
     assert answer(4 << 30).leaner is None
+
+
+def test_a_long_verdict_keeps_to_the_panel(desk: Desk) -> None:
+    """The figures wrap beside it; the panel is no wider for them."""
+    side = desk.page.side
+    desk.blender.append(GpuProcess(pid=1, name="blender", used=8 << 30))
+    desk.free_bytes[0] = 8 << 20
+    desk.look()
+    desk.bot.waitUntil(lambda: side.fit.text == "Close others first")
+
+    assert "blender" in side.fit_detail.toolTip()
+    assert side.widget().minimumSizeHint().width() <= side.width()

@@ -371,7 +371,9 @@ def test_a_verdict_is_shown_before_loading_only() -> None:
     shown = present(before).fit
     assert shown is not None
     assert ("Too large", "bad") == (shown.word, shown.tone)
-    assert f"{bytes_text(whole.device)} needed · 12.0 GiB free" == shown.text
+    assert f"{bytes_text(whole.device)} needed · 12.0 GiB free" == shown.text.replace(
+        "\u00a0", " "
+    )
     assert f"in 4 bit {bytes_text(lean.device)} would do" in shown.tip
     ready = replace(before, engine=EngineState(phase="ready", device="cuda"))
     assert present(ready).fit is None
