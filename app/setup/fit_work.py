@@ -17,6 +17,7 @@ from app.setup.words import TRAINABLE
 from core.errors import TunesmithError
 from core.estimate.advice import Fit
 from core.estimate.answer import MemoryEstimate
+from core.estimate.forecast import Forecast
 from core.estimate.learned import Outcome
 from core.estimate.which_card import CardFit
 from core.hardware.budget import DeviceBudget
@@ -163,6 +164,7 @@ class FitWork(QObject):
             recommended_why="",
             exact=ExactState(),
             forecast=None,
+            forecasts={},
             formulas={},
             cards=None,
             failure=failure,
@@ -178,6 +180,7 @@ class FitWork(QObject):
         """
         kinds = _ALL if self.state.compares_all else TRAINABLE
         recommended, why = self._recommended(plan, shape, budget)
+        rates = self._rates(plan, shape, budget)
         return {
             "estimates": {
                 kind: self._price(with_value(plan, "method.kind", kind), shape, budget)
@@ -186,14 +189,28 @@ class FitWork(QObject):
             "recommended": recommended,
             "recommended_why": why,
             "exact": self.exact.state(lambda: self._ports.tensors(plan, shape, budget)),
-            "forecast": self._ports.forecast(
-                plan,
+            "forecast": rates.get(plan.method.kind),
+            "forecasts": rates,
+        }
+
+    def _rates(
+        self, plan: Plan, shape: ModelShape, budget: DeviceBudget
+    ) -> dict[MethodKind, Forecast]:
+        """Return how fast the draft learns, and by the other method where that shows."""
+        kinds: set[MethodKind] = {plan.method.kind}
+        if self._advises:
+            kinds |= set(TRAINABLE)
+        found = {
+            kind: self._ports.forecast(
+                with_value(plan, "method.kind", kind),
                 shape,
                 budget,
                 self.outcomes,
                 row_tokens=self._asked.row_tokens,
-            ),
+            )
+            for kind in kinds
         }
+        return {kind: rate for kind, rate in found.items() if rate is not None}
 
     def _recommended(
         self, plan: Plan, shape: ModelShape, budget: DeviceBudget

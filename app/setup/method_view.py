@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +11,7 @@ from app.setup.settings_view import SettingsView, present_settings
 from app.setup.state import FitState
 from app.setup.words import METHOD_NAMES, TRAINABLE, joined, verdict_words
 from core.estimate.answer import MemoryEstimate
+from core.estimate.forecast import Forecast
 from core.hardware.budget import DeviceBudget
 from core.plan.fields import BY_KEY, value_of
 from core.plan.plan import MethodKind, Plan
@@ -25,8 +26,8 @@ _WHAT: Final[dict[MethodKind, str]] = {
     "qlora": "The same adapter, over a model packed into 4 bit.",
 }
 _SPEED: Final[dict[MethodKind, str]] = {
-    "lora": "Faster: weights are used as they lie in memory.",
-    "qlora": "Slower: weights are unpacked for each use.",
+    "lora": "weights are used as they lie in memory.",
+    "qlora": "weights are unpacked for each use.",
 }
 _QUALITY: Final[dict[MethodKind, str]] = {
     "lora": "The reference: nothing is rounded.",
@@ -132,11 +133,24 @@ def _card(kind: MethodKind, plan: Plan, state: FitState) -> MethodCard:
         memory_detail=_memory_detail(estimate, state.judged),
         verdict=words,
         tone=tone,
-        speed=_SPEED[kind],
+        speed=_speed(kind, state.forecasts),
         quality=_QUALITY[kind],
         is_chosen=plan.method.kind == kind,
         is_recommended=state.recommended == kind,
     )
+
+
+def _speed(kind: MethodKind, rates: Mapping[MethodKind, Forecast]) -> str:
+    """Return how fast `kind` learns here, or which of both is faster, and why."""
+    rate = rates.get(kind)
+    if rate is None:
+        word = "Faster" if kind == "lora" else "Slower"
+        return f"{word}: {_SPEED[kind]}"
+    exact = rates.get("lora")
+    share = 0.0 if exact is None else rate.tokens_per_s / exact.tokens_per_s - 1
+    than = "" if abs(share) < 0.01 else f", {abs(share) * 100:.0f} % "
+    than += "" if not than else "slower" if share < 0 else "faster"
+    return f"About {rate.tokens_per_s:,.0f} tokens/s{than}: {_SPEED[kind]}"
 
 
 def _memory_detail(estimate: MemoryEstimate | None, budget: DeviceBudget | None) -> str:

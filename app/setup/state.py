@@ -139,6 +139,10 @@ class FitState:
     free_disk: int | None = None
     forecast: Forecast | None = None
     """How fast the draft would learn; None where no rate is known."""
+    forecasts: Mapping[MethodKind, Forecast] = field(
+        default_factory=dict[MethodKind, Forecast]
+    )
+    """The same by each method that can be trained."""
     formulas: Mapping[str, Formula] = field(default_factory=dict[str, Formula])
     """How each component of the draft's estimate comes about, by its name."""
     cards: tuple[CardFit, ...] | None = None

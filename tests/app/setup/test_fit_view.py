@@ -9,6 +9,7 @@ from app.setup.method_view import present_method
 from app.setup.state import FitState
 from core.estimate.advice import Change, Fit
 from core.estimate.answer import Components
+from core.estimate.forecast import Forecast
 from core.hardware.gpu import GpuProcess
 from core.models.catalogue import catalogue_shape
 from core.models.starter import STARTER_HUB_ID
@@ -166,6 +167,22 @@ def test_methods_are_priced_and_one_recommended() -> None:
     assert ["fits", "tight"] == [card.verdict for card in view.cards]
     assert [False, True] == [card.is_recommended for card in view.cards]
     assert "It leaves 7.00 GiB." == view.recommendation
+
+
+def test_methods_are_compared_by_speed_where_it_is_known() -> None:
+    """Tokens a second on this device; which is faster where no rate is known."""
+    lora = Forecast(tokens_per_s=2000.0, low=1.0, high=3000.0, basis="card", reason="")
+    qlora = replace(lora, tokens_per_s=1500.0)
+    known = replace(STATE, forecasts={"lora": lora, "qlora": qlora})
+
+    assert [
+        "Faster: weights are used as they lie in memory.",
+        "Slower: weights are unpacked for each use.",
+    ] == [card.speed for card in present_method(Plan(), STATE).cards]
+    assert [
+        "About 2,000 tokens/s: weights are used as they lie in memory.",
+        "About 1,500 tokens/s, 25 % slower: weights are unpacked for each use.",
+    ] == [card.speed for card in present_method(Plan(), known).cards]
 
 
 def test_a_preset_is_shown_as_chosen() -> None:
