@@ -10,9 +10,11 @@ from core.units import bytes_text
 
 # What a full disk or memory costs others: this share of it stays free.
 _COMFORT: Final = 0.06
-_WORST_FIRST: Final[tuple[Verdict, ...]] = (
-    "too-large", "fits-if-closed", "unknown", "tight", "fits",
+# The worst first; what was not judged comes last.
+_ORDER: Final[tuple[Verdict | None, ...]] = (
+    "too-large", "fits-if-closed", "unknown", "tight", "fits", None,
 )  # fmt: skip
+_Judged = tuple[Verdict | None, str]
 _DOING: Final[dict[UseKind, str]] = {
     "chat": "Chatting", "evaluate": "Evaluating",
     "merge": "Merging", "export": "Exporting",
@@ -33,7 +35,7 @@ def verdict_of(
     A place whose free bytes nobody asked for is not judged; its need is told.
     """
     device, host, disk = (need.total(where) for where in ("device", "host", "disk"))
-    found: list[tuple[Verdict, str]] = []
+    found: list[_Judged] = []
     if device:
         high = device + need.more
         found.append(judge(process=device, high=high, budget=budget, known=known))
@@ -45,24 +47,18 @@ def verdict_of(
         found.append(_room(doing, "disk", disk, disk, disk_free, gone=need.gone))
     if not found:
         return "fits", "Nothing needs to be done: there is no adapter."
-    found.sort(key=lambda one: _WORST_FIRST.index(one[0]))
-    if found[0][0] == "unknown" and device == 0:
-        # nothing was asked about one place; the others may still be judged
-        judged = [one for one in found if one[0] != "unknown"]
-        verdict = judged[0][0] if judged else "unknown"
-    else:
-        verdict = found[0][0]
-    return verdict, " ".join(reason for _, reason in found)
+    found.sort(key=lambda one: _ORDER.index(one[0]))
+    return found[0][0] or "unknown", " ".join(reason for _, reason in found)
 
 
 def _room(
     doing: str, place: str, size: int, high: int, free: int | None, *, gone: int = 0
-) -> tuple[Verdict, str]:
+) -> _Judged:
     need = f"{doing} needs {bytes_text(size)} of {place}"
     if gone:
         need += f" ({bytes_text(gone)} only until it is done)"
     if free is None:
-        return "unknown", f"{need}."
+        return None, f"{need}."
     at_most = f", at most {bytes_text(high)}" if high > size else ""
     told = f"{need}{at_most}; {bytes_text(free)} are free."
     if high <= free * (1 - _COMFORT):

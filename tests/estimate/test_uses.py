@@ -184,6 +184,12 @@ def test_what_nobody_asked_about_is_not_judged() -> None:
 
     assert "unknown" == found.verdict
     assert "main memory" in found.reason
+    # one place that is known to do is enough to say so, one that is not as well
+    some_disk = use_estimate("merge", Plan(), shape(), CARD, disk_free=100 * GIB)
+    assert "fits" == some_disk.verdict
+    assert "fits" == use_estimate("chat", Plan(), shape(), CARD).verdict
+    full = replace(CARD, free=0)
+    assert "too-large" == use_estimate("chat", Plan(), shape(), full).verdict
 
 
 def test_on_a_processor_device_and_memory_are_one() -> None:
