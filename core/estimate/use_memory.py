@@ -125,10 +125,12 @@ def _need(
         UsePart(name="scratch", size=peak.scratch, formula=scratch_note),
         *rest.parts,
     ]
+    # a stranger's layers may hold twice as much
+    doubt = 0 if shape.known else adapter + peak.total
     return Need(
         parts=tuple(part for part in parts if part.size),
-        less=rest.less,
-        more=rest.more,
+        less=rest.less + doubt // 2,
+        more=rest.more + doubt,
     )
 
 

@@ -247,3 +247,13 @@ def test_what_is_deleted_at_the_end_is_told() -> None:
     merged = 2 * shape().parameters
     assert size_of(found, "gguf") + merged <= found.disk
     assert "until it is done" in found.reason
+
+
+def test_a_stranger_widens_the_bounds() -> None:
+    """An architecture read as if it were a Llama may need more than a Llama."""
+    known = use_estimate("chat", Plan(), shape(), CARD)
+    stranger = use_estimate("chat", Plan(), replace(shape(), known=False), CARD)
+
+    assert stranger.device == known.device
+    assert stranger.low < known.low
+    assert stranger.high > known.high + size_of(known, "cache")
