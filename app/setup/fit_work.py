@@ -200,7 +200,7 @@ class FitWork(QObject):
         kinds: set[MethodKind] = {plan.method.kind}
         if self._advises:
             kinds |= set(TRAINABLE)
-        found = {
+        found: dict[MethodKind, Forecast | None] = {
             kind: self._ports.forecast(
                 with_value(plan, "method.kind", kind),
                 shape,
