@@ -5,7 +5,8 @@ tensors hold no numbers (torch's FakeTensorMode), so an 8-billion model takes se
 A change of the engine changes the dry run with it.
 
 Layers of one kind cost the same, so two shallow models tell of the deep one: the peak of
-each phase is affine in the number of layers.
+each phase is affine in the number of layers, or of turns where kinds of layers take
+turns.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from core.data.rows import EncodedRow
 from core.engine import plain_step
 from core.engine.cuda_manners import cuda_manners
+from core.engine.depths import shallow_depths
 from core.engine.device import Compute, DTypeName
 from core.engine.fake_optimizer import BitsandbytesStates
 from core.engine.learner import Learner
@@ -37,7 +39,6 @@ _MISHAPS = (
     ArithmeticError, AssertionError, AttributeError, ImportError, LookupError,
     RuntimeError, TypeError, ValueError,
 )  # fmt: skip
-_SHALLOW = (2, 3)
 _STEPS = 2
 
 
@@ -101,26 +102,26 @@ def _acted(
     made = _config(config, plan)
     if task(made) != "causal":  # two stacks, and no loop of ours
         return _run(made, plan, dtype, has_flash=has_flash, loop="plain")
-    depth = int(made.num_hidden_layers)
-    alike = len(set(getattr(made, "layer_types", None) or [0])) == 1
+    depths = None if whole else shallow_depths(made)
 
     def run(config: Any) -> DryRun:
         return _run(config, plan, dtype, has_flash=has_flash, loop=loop)
 
-    if whole or depth <= _SHALLOW[1] or not alike:
+    if depths is None:
         return run(made)
-    few, more = (run(_of_depth(config, plan, n)) for n in _SHALLOW)
-    return _extrapolated(few, more, depth - _SHALLOW[0])
+    few, more = (run(_of_depth(config, plan, n)) for n in depths)
+    layers = int(made.num_hidden_layers)
+    return _extrapolated(few, more, (layers - depths[0]) // (depths[1] - depths[0]))
 
 
-def _extrapolated(few: DryRun, more: DryRun, layers: int) -> DryRun:
+def _extrapolated(few: DryRun, more: DryRun, turns: int) -> DryRun:
     phases = {
-        name: bytes_ + (more.phases[name] - bytes_) * layers
+        name: bytes_ + (more.phases[name] - bytes_) * turns
         for name, bytes_ in few.phases.items()
     }
     return DryRun(
         peak=max(phases.values()),
-        static=few.static + (more.static - few.static) * layers,
+        static=few.static + (more.static - few.static) * turns,
         phases=phases,
     )
 
@@ -146,10 +147,17 @@ def _config(config: Mapping[str, Any], plan: Plan) -> Any:
 
 
 def _of_depth(config: Mapping[str, Any], plan: Plan, layers: int) -> Any:
-    made = dict(config)
-    made["n_layer" if "n_layer" in made else "num_hidden_layers"] = layers
-    if isinstance(made.get("layer_types"), list):
-        made["layer_types"] = made["layer_types"][:layers]
+    whole = _config(config, plan)
+    depth = int(whole.num_hidden_layers)
+    names = getattr(type(whole), "attribute_map", {})
+    made = {
+        name: value[:layers]
+        if isinstance(value, list) and len(value) == depth
+        else value
+        for name, value in config.items()
+    }
+    made.pop("num_hidden_layers", None)
+    made[names.get("num_hidden_layers", "num_hidden_layers")] = layers
     return _config(made, plan)
 
 
