@@ -120,7 +120,7 @@ def explain(
         how=how,
         stays=stays,
         tape=tape,
-        stepping=stays.gradients + stays.foreach > peak.total,
+        stepping=stays.gradients + stays.foreach + peak.kept_logits > peak.total,
     )
     return {
         "weights": _weights(asked),
@@ -290,11 +290,12 @@ def _logits(asked: _Asked) -> Formula:
         text=f"{copies} B × {tokens:,} tokens × {words_of:,} words",
         size=copies * tokens * words_of,
     )
-    words = (
-        f"Logits exist for {tokens:,} tokens at a time, in 32 bits and once narrowed"
-        if ours
-        else "Logits of all tokens: as they come, in 32 bits, and their gradients"
-    )
+    if ours:
+        words = f"Logits exist for {tokens:,} tokens at a time, in 32 bits and once narrowed"
+    elif asked.stepping:
+        words = "Logits of all tokens, which a plain loop holds until its step is over"
+    else:
+        words = "Logits of all tokens: as they come, in 32 bits, and their gradients"
     rest = "of the hidden states' gradient"
     return Formula(words=words, numbers=summed([term], total, rest=rest))
 

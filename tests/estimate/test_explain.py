@@ -11,7 +11,7 @@ from core.estimate.explain import explain
 from core.estimate.learned import Outcome
 from core.estimate.memory import METHODS, estimate
 from core.hardware.budget import cpu_budget, device_budget
-from core.models.catalogue import catalogue_shape
+from core.models.catalogue import catalogue, catalogue_shape
 from core.models.shape import ModelShape
 from core.plan.plan import MethodKind, Optimizer, Plan, Training
 from core.units import GIB, parse_bytes
@@ -134,3 +134,17 @@ def test_what_earlier_runs_taught_is_named() -> None:
 
     assert "earlier runs" in told
     assert added_up(told) == pytest.approx(found.components.workspace, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["qlora", "full"])
+def test_no_model_of_the_catalogue_is_left_half_explained(kind: MethodKind) -> None:
+    """For each the terms give the figure, and nothing is put down to runs not made."""
+    plan = replace(Plan(), method=replace(Plan().method, kind=kind))
+    for facts in catalogue():
+        whole = shape(facts.id)
+        found = estimate(plan, whole, CARD)
+        for part, formula in explain(plan, whole, CARD, found).items():
+            expected = getattr(found.components, part)
+            given = added_up(formula.numbers)
+            assert given == pytest.approx(expected, rel=0.01, abs=4096), facts.id
+            assert "otherwise" not in formula.numbers, facts.id
