@@ -153,7 +153,8 @@ class StackStep:
                 mask=self._causal_mask(memory),
                 memory=memory,
             )
-        if attention.window is not None and attention.window // 2 < train.seq_len:
+        windows = [block.attention.window for block in blocks]
+        if any(n is not None and n // 2 < train.seq_len for n in windows):
             if self.habits.kernel == "eager":  # numbers to add, for each sequence
                 return Around(mask=tape.hold(train.batch_size * pairs * rest))
             return Around(mask=tape.hold(pairs))  # true or false, for all

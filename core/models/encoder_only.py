@@ -8,6 +8,8 @@ from core.models.pieces import activation_named
 from core.models.shape import Attention, Block, FeedForward, Linear, ModelShape
 
 _MOST_LABELS = 1 << 20
+# Every third layer sees everything (configuration_modernbert.py).
+_GLOBAL_TURN = 3
 
 
 def labels(n: Numbers) -> int:
@@ -83,7 +85,6 @@ def modernbert(n: Numbers) -> ModelShape:
             kv_heads=heads,
             head_dim=hidden // heads,
             fused=True,
-            window=n.optional("local_attention"),
             dropout=n.share("attention_dropout") > 0,
             linears=(
                 Linear(name="Wqkv", inputs=hidden, outputs=3 * hidden, bias=bias),
@@ -105,8 +106,15 @@ def modernbert(n: Numbers) -> ModelShape:
         pre_norms=False,
         encoder=True,
     )
-    others = replace(
-        block, count=n.whole("num_hidden_layers") - 1, norms=norm * 2, pre_norms=True
+    layers = n.whole("num_hidden_layers")
+    turn = n.optional("global_attn_every_n_layers") or _GLOBAL_TURN
+    far = -(-layers // turn) - 1  # besides the first
+    others = replace(block, count=far, norms=norm * 2, pre_norms=True)
+    window = n.optional("local_attention")
+    near = replace(
+        others,
+        count=layers - 1 - far,
+        attention=replace(block.attention, window=window),
     )
     shape = _classifier(n, block, (), embedding_dropout=False)
     dense = Linear(
@@ -114,7 +122,7 @@ def modernbert(n: Numbers) -> ModelShape:
     )
     return replace(
         shape,
-        blocks=tuple(one for one in (block, others) if one.count),
+        blocks=tuple(one for one in (block, near, others) if one.count),
         final_norm=norm * 3,
         outer=(dense,),
         # two kinds of layers, each with frequencies of its own, kept twice

@@ -167,7 +167,8 @@ def _candidates(places: Places) -> Iterator[ModelFacts]:
                 folder, id=str(folder), name=folder.name, source="local"
             )
     yield from cached_models()
-    yield from catalogue()
+    # The starter is that model, and here without a download: it is listed once.
+    yield from (facts for facts in catalogue() if facts.id != STARTER_HUB_ID)
 
 
 def _rank(facts: ModelFacts) -> tuple[int, int, str]:

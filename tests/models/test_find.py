@@ -120,6 +120,14 @@ def test_a_folder_is_found_added_listed_and_forgotten(
     assert folder.is_dir()
 
 
+def test_the_starter_is_listed_once(places: Places) -> None:
+    """It is a model of the catalogue too, which stays to be found by its Hub id."""
+    names = [facts.name for facts in all_models(places)]
+
+    assert 1 == names.count("SmolLM2-135M-Instruct")
+    assert find_model("HuggingFaceTB/SmolLM2-135M-Instruct", places).parameters
+
+
 def test_a_bare_config_can_be_estimated(tmp_path: Path, places: Places) -> None:
     """Its shape is known, but there is no folder to train from."""
     file = tmp_path / "config.json"
