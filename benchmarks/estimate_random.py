@@ -29,9 +29,10 @@ MODELS = (
     "bigcode/starcoder2-3b",
     "openai-community/gpt2-medium",
 )
-# Ours on a card of Ada's; a plain loop also on one without bf16 and flash attention.
+# A card of Ada's, and one without bf16 and flash attention.
 _PLACES: tuple[tuple[str, Any, Loop], ...] = (
     ("RTX 4090", "bf16", "tunesmith"),
+    ("T4", "fp16", "tunesmith"),
     ("RTX 4090", "bf16", "plain"),
     ("T4", "fp16", "plain"),
 )
@@ -62,7 +63,7 @@ def _one(chance: random.Random, model: str) -> Compared:
     from core.estimate.memory import tensors
 
     card_name, dtype, loop = chance.choice(_PLACES)
-    plan, card = _plan(chance, dtype), device_budget(gpu_name=card_name)
+    plan, card = random_plan(chance, dtype), device_budget(gpu_name=card_name)
     shape, config = catalogue_shape(model), catalogue_config(model)
     assert shape is not None
     assert config is not None
@@ -95,7 +96,7 @@ def _one(chance: random.Random, model: str) -> Compared:
     return found
 
 
-def _plan(chance: random.Random, dtype: Any) -> Plan:
+def random_plan(chance: random.Random, dtype: Any) -> Plan:
     return Plan(
         method=Method(
             kind=chance.choice(["lora", "qlora"]),

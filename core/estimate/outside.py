@@ -77,10 +77,11 @@ def outside(
     if habits.fused_loss:
         # No block is larger than one chunk of logits and segments can grow
         # (expandable_segments), so little room is lost between blocks. Acted out over
-        # 87 settings: 2.7 % in the middle with checkpointing and 1.4 % without, 5.8 %
-        # in nine of ten; where every score exists up to 14 %.
-        fragmentation = allocated // 40
-        scores = allocated // 12 if habits.kernel == "eager" else 0
+        # 120 settings (benchmarks.estimate_growing): with fused attention 1.5-2.3 % in
+        # the middle and up to 11 %, where every score exists 1.3-6.9 % and up to 18 %.
+        eager = habits.kernel == "eager"
+        fragmentation = allocated // (25 if eager else 40)
+        scores = allocated // 10 if eager else 0
         return Outside(
             libraries=libraries,
             fragmentation=fragmentation,
