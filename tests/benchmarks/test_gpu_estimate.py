@@ -5,12 +5,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from benchmarks.gpu_child import Measured, PretendMeter, measure
+from benchmarks import gpu_child
+from benchmarks.gpu_child import CudaMeter, Measured, PretendMeter, measure
 from benchmarks.gpu_estimate import Rig, go_through, summary, table
 from benchmarks.gpu_suite import Setting, rehearsal, suite
 from core.engine.device import compute_for
@@ -100,6 +102,31 @@ def test_a_full_card_is_an_answer() -> None:
         full.close()
 
     assert found == Measured(outcome="out of memory")
+
+
+def test_the_cards_own_counters_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peaks are torch's, the process is the driver's, and a cap is torch's to keep."""
+    shares: list[float] = []
+    monkeypatch.setattr(
+        gpu_child.torch,
+        "cuda",
+        SimpleNamespace(
+            mem_get_info=lambda: (6 * GIB, 16 * GIB),
+            set_per_process_memory_fraction=shares.append,
+            max_memory_allocated=lambda: 3 * GIB,
+            max_memory_reserved=lambda: 5 * GIB,
+            memory_reserved=lambda: 4 * GIB,
+        ),
+    )
+    now = SimpleNamespace(free=11 * GIB)
+    monkeypatch.setattr(gpu_child, "gpus", lambda: (now,))
+
+    meter = CudaMeter(8 * GIB, free_before=15 * GIB + 300 * MIB)
+
+    assert shares == [0.5]
+    assert meter.allocated() == 3 * GIB
+    assert meter.reserved() == 5 * GIB
+    assert meter.outside() == 300 * MIB
 
 
 class Runs:
