@@ -50,17 +50,22 @@ class Decoder(Layers):
         residual = x
         if block.pre_norms:
             x = self.norm(x, block.norm)
+        kept = [x] if block.keeps_attention else []
         x = self._residual_dropout(block, self.attention(block, x))
+        kept += [x] if block.keeps_attention else []
         if block.post_norms:
             x = self.norm(x, block.norm)
-        x = self.add(residual, x)
+        x = self.add(residual, self._scaled(block, x))
         residual = x
         if block.pre_norms:
             x = self.norm(x, block.norm)
         x = self._residual_dropout(block, self.mlp(block.mlp, x))
         if block.post_norms:
             x = self.norm(x, block.norm)
-        return self.add(residual, x)
+        return self.add(residual, self._scaled(block, x))
+
+    def _scaled(self, block: Block, x: Value) -> Value:
+        return self.pointwise(x, saves_input=False) if block.scaled_sums else x
 
     def _parallel(self, block: Block, x: Value) -> Value:
         residual = x

@@ -95,6 +95,8 @@ class _Step:
         entered = x  # a leaf lives as long as its gradient is wanted
         if len(shape.embeddings) > 1:
             x = decoder.add(x, decoder.new(x.elements, x.item_bytes))
+        if shape.scaled_embeddings:
+            x = decoder.pointwise(x, saves_input=False)
         if shape.embedding_dropout:
             x = decoder.dropout(x)
         head = shape.blocks[0].attention

@@ -14,6 +14,7 @@ from core.models.llama_like import (
     gemma,
     gemma2,
     gemma3,
+    granite,
     llama,
     mistral,
     olmo2,
@@ -44,7 +45,7 @@ FAMILIES: Mapping[str, tuple[Builder, Mapping[str, Any]]] = {
         mistral,
         {"hidden_act": "silu", "num_key_value_heads": 8, "sliding_window": 4096},
     ),
-    "granite": (llama, {"hidden_act": "silu"}),
+    "granite": (granite, {"hidden_act": "silu"}),
     "smollm3": (
         llama,
         {"hidden_act": "silu", "tie_word_embeddings": True, "num_key_value_heads": 4},

@@ -11,7 +11,7 @@ _GEMMA3_TURN = 6
 
 
 def llama(n: Numbers) -> ModelShape:
-    """Llama, Mistral, SmolLM, Granite: RMS norms, gated MLP, separate projections."""
+    """Llama, SmolLM: RMS norms, gated MLP, separate projections."""
     hidden = n.whole("hidden_size")
     bias = n.switch("attention_bias")
     block = Block(
@@ -21,6 +21,13 @@ def llama(n: Numbers) -> ModelShape:
         norms=(hidden, hidden),
     )
     return model(n, (block,))
+
+
+def granite(n: Numbers) -> ModelShape:
+    """Granite: as Llama, with embeddings and sums scaled."""
+    shape = llama(n)
+    block = replace(shape.blocks[0], scaled_sums=True)
+    return replace(shape, blocks=(block,), scaled_embeddings=True)
 
 
 def mistral(n: Numbers) -> ModelShape:

@@ -208,5 +208,6 @@ def stablelm(n: Numbers) -> ModelShape:
         norm="layer",
         norms=norms,
         parallel=n.switch("use_parallel_residual"),
+        keeps_attention=True,
     )
     return model(n, (block,))

@@ -135,6 +135,10 @@ class Block:
     """`residual_dropout` stands behind the MLP alone (DistilBERT)."""
     parallel: bool = False
     """Attention and MLP read the same norm and are summed together (Phi, Falcon)."""
+    scaled_sums: bool = False
+    """What is added to the residual is scaled first (Granite)."""
+    keeps_attention: bool = False
+    """The attention's input and output live until the block returns (StableLM)."""
     sum_norms: bool = False
     """Norms after each sum, none before (BERT, BART)."""
     encoder: bool = False
@@ -216,6 +220,8 @@ class ModelShape:
     """A norm of the embeddings, in each stack (BERT, BART)."""
     last_norm: bool = True
     """A norm after the last block of each stack; not in BERT and BART."""
+    scaled_embeddings: bool = False
+    """The embeddings are scaled outside their table (Granite)."""
     embedding_dropout: bool = False
     """The base model's own dropout of what enters and leaves its blocks."""
 

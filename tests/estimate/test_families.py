@@ -1,0 +1,87 @@
+"""The formula against dry runs on small models of every family, both loops, all modes.
+
+`benchmarks/fuzz_estimate.py` draws such models at random; here they stand still.
+"""
+
+import itertools
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.fuzz_estimate import FAMILIES, Case, compared
+from core.hardware.budget import device_budget
+from core.plan.plan import Method, Plan, Training
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+WAYS = list(
+    itertools.product(
+        ("lora", "qlora"), ("sdpa", "eager"), (True, False), ("tunesmith", "plain")
+    )
+)
+DENSE = [name for name in FAMILIES if name not in {"mixtral", "qwen2_moe", "qwen3_moe"}]
+SIZES = {"hidden_size": 256, "num_attention_heads": 8, "intermediate_size": 640}
+
+
+def case(family: str, way: tuple[Any, ...]) -> Case:
+    kind, attention, checkpointing, loop = way
+    config = FAMILIES[family](random.Random(7))
+    if "num_key_value_heads" in config:
+        config |= {**SIZES, "num_key_value_heads": 4}
+    plan = Plan(
+        method=Method(kind=kind, rank=16, compute_dtype="bf16"),
+        train=Training(
+            batch_size=2,
+            seq_len=256,
+            gradient_accumulation=1,
+            gradient_checkpointing=checkpointing,
+            attention=attention,
+        ),
+    )
+    return Case(
+        name=family, family=family, config=config, plan=plan,
+        card=device_budget(gpu_name="RTX 4090"), dtype="bf16", loop=loop,
+    )  # fmt: skip
+
+
+def off_by(found: Case) -> float:
+    formula, dry = compared(found)
+    return formula / dry - 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", DENSE)
+def test_every_family_is_within_one_percent(family: str) -> None:
+    """Each family in one of the sixteen ways, in turn."""
+    way = WAYS[(5 * DENSE.index(family)) % len(WAYS)]
+
+    assert off_by(case(family, way)) == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("family", DENSE)
+def test_every_family_in_every_way(family: str, way: tuple[Any, ...]) -> None:
+    """Method, kernel, checkpointing and loop, all crossed."""
+    assert off_by(case(family, way)) == pytest.approx(0, abs=0.015)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["lora", "qlora"])
+def test_the_published_loop_is_exact(kind: Any) -> None:
+    """A plain loop on a card before Ampere: what measurements were published of."""
+    found = case("llama", (kind, "sdpa", True, "plain"))
+    method = replace(found.plan.method, compute_dtype="fp16")
+    old = replace(
+        found,
+        plan=replace(found.plan, method=method),
+        card=device_budget(gpu_name="T4"),
+        dtype="fp16",
+    )
+
+    assert off_by(old) == pytest.approx(0, abs=0.001)
