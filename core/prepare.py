@@ -18,6 +18,7 @@ from core.estimate.answer import MemoryEstimate
 from core.estimate.forecast import forecast
 from core.estimate.learned import Outcome
 from core.estimate.memory import estimate
+from core.estimate.targets import missing_targets
 from core.hardware.budget import DeviceBudget, device_budget
 from core.models.facts import ModelFacts
 from core.models.find import find_model, shape_of
@@ -65,7 +66,10 @@ def check(plan: Plan, places: Places, *, budget: DeviceBudget | None = None) -> 
     except ModelError as err:
         return Checked(problems=(*problems(plan), _model_problem(err)))
     return Checked(
-        problems=problems(plan, context_length=facts.context_length),
+        problems=(
+            *problems(plan, context_length=facts.context_length),
+            *_target_problems(plan, shape),
+        ),
         estimate=estimate(
             plan, shape, budget or device_budget(), outcomes=read_outcomes(places)
         ),
@@ -105,6 +109,7 @@ def new_run(
     _require_here(facts)
     _require_sound(problems(plan, context_length=facts.context_length))
     shape, outcomes = shape_of(facts, places), read_outcomes(places)
+    _require_sound(_target_problems(plan, shape))
     predicted = estimate(
         plan, shape, budget, measured_tensors=measured_tensors, outcomes=outcomes
     )
@@ -175,6 +180,13 @@ def demo_plan(places: Places, steps: int = 0) -> Plan:
             gradient_checkpointing=False,
         ),
     )
+
+
+def _target_problems(plan: Plan, shape: ModelShape) -> tuple[Problem, ...]:
+    strange = missing_targets(shape, plan.method)
+    if not strange:
+        return ()
+    return (Problem(level="error", field="method.target_modules", message=strange),)
 
 
 def _settled(plan: Plan) -> Plan:

@@ -6,6 +6,7 @@ from core.cli.plan_flags import plan_with_flags
 from core.cli.request import Request
 from core.errors import RequestError
 from core.estimate.answer import MemoryEstimate
+from core.estimate.targets import missing_targets
 from core.hardware.budget import DeviceBudget, device_budget
 from core.models.find import find_to_estimate, shape_of
 from core.models.shape import ModelShape
@@ -29,8 +30,14 @@ def asked(request: Request) -> tuple[Plan, ModelShape]:
             hint="“tunesmith models” lists them.",
         )
     facts = find_to_estimate(wanted, request.places)
-    plan = with_value(Plan(), "model.id", wanted)
-    return plan_with_flags(plan, request.arguments), shape_of(facts, request.places)
+    plan = plan_with_flags(with_value(Plan(), "model.id", wanted), request.arguments)
+    shape = shape_of(facts, request.places)
+    strange = missing_targets(shape, plan.method)
+    if strange:
+        raise RequestError(
+            "plan.target_modules", strange, hint="Name some of these, or all-linear."
+        )
+    return plan, shape
 
 
 def chosen_budget(request: Request) -> DeviceBudget:

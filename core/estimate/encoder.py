@@ -74,14 +74,14 @@ class StackLayers(Scores):
         del wide
         root = self._reciprocal_root(self.add(mean, self.new(1, 4)))
         del mean
-        out = self._scaled(x, root)
+        out = self._by_row(x, root)
         del x, root
         rest = self.habits.rest_bytes
         if rest == 2:
             out = self.to(out, 2)
         return self.mul(out, self.new(out.elements // self.rows, rest))
 
-    def _scaled(self, x: Value, factor: Value) -> Value:
+    def _by_row(self, x: Value, factor: Value) -> Value:
         """``x * factor``: 16 bits times 32 bits make 32 bits, without a copy."""
         if x.item_bytes == 4:
             return self.scale_rows(x, factor)

@@ -25,7 +25,7 @@ from core.estimate.tape import rounded
 from core.estimate.verdict import judge
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
-from core.models.trainable import note
+from core.models.trainable import note, too_long
 from core.plan.plan import MethodKind, Plan
 
 METHODS: tuple[MethodKind, ...] = ("full", "lora", "lora8", "qlora")
@@ -216,7 +216,7 @@ def _answer(
     verdict, reason = judge(
         process=figures.process, high=figures.high, budget=budget, known=is_known
     )
-    reason = f"{reason} {note(shape)}".rstrip()
+    reason = " ".join(filter(None, (reason, note(shape), too_long(shape, plan))))
     return MemoryEstimate(
         method=plan.method.kind,
         allocated=figures.allocated,

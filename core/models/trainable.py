@@ -2,6 +2,7 @@
 
 from core.errors import ModelError
 from core.models.shape import ModelShape, Task
+from core.plan.plan import Plan
 
 _DOES = {
     "seq2seq": "reads one text and writes another (sequence to sequence)",
@@ -51,6 +52,14 @@ def note(shape: ModelShape) -> str:
             " hears is only held."
         )
     return ""
+
+
+def too_long(shape: ModelShape, plan: Plan) -> str:
+    """Return that the model reads no text as long as the plan's; empty if it does."""
+    most = shape.context_length
+    if most is None or plan.train.seq_len <= most:
+        return ""
+    return f"But this model reads at most {most} tokens."
 
 
 _TASK_NOTES: dict[Task, str] = {

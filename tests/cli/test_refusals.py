@@ -197,6 +197,35 @@ def test_a_new_run_keeps_what_was_known(
     assert "torch" in facts["versions"]
 
 
+def test_a_layer_the_model_lacks_is_named_at_once(
+    cli: Cli, places: Places, tmp_path: Path, plan: Plan
+) -> None:
+    """By estimate and by train, with the layers there are; before anything is loaded."""
+    strange = with_value(plan, "method.target_modules", ("q_porj",))
+    status, error = told(cli, tmp_path, strange)
+
+    assert 2 == status
+    assert "no layer called q_porj. It has q_proj" in str(error["message"])
+    answer = cli(
+        "estimate", "--model", plan.model.id, "--target-modules", "q_porj", "--json"
+    )
+    assert (2, "plan.target_modules") == (
+        answer.status,
+        answer.document["error"]["code"],
+    )
+    assert ["method.target_modules"] == [p.field for p in check(strange, places).errors]
+    two = with_value(plan, "method.target_modules", ("q_proj", "v_proj"))
+    assert () == check(two, places).errors
+
+
+def test_a_text_longer_than_the_model_reads_is_told(cli: Cli, plan: Plan) -> None:
+    """The estimate answers and says so; training refuses it."""
+    answer = cli("estimate", "--model", plan.model.id, "--seq-len", "8192", "--json")
+
+    assert 0 == answer.status
+    assert "reads at most 512 tokens" in answer.document["reason"]
+
+
 def test_check_names_problems_and_price(places: Places, plan: Plan) -> None:
     """A model that cannot be used is a problem beside its field."""
     checked = check(plan, places)
