@@ -67,6 +67,10 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
     ),
     (r"Or give its memory: --gpu-memory (\S+?)\.$", r"Or give its memory, as \1."),
     (
+        r"Leave out --dry-run: the formula's wide bounds",
+        "The formula's wide bounds",
+    ),
+    (
         r"Allow the network in Settings, or leave out --offline\.",
         "Allow the network in Settings.",
     ),
