@@ -10,7 +10,7 @@ from core import durable
 from core.errors import ModelError
 from core.models.catalogue import catalogue_facts
 from core.models.facts import ModelFacts
-from core.models.folder import check_folder, facts_of_folder
+from core.models.folder import check_folder, facts_of_folder, is_folder, unreadable
 from core.models.hub_cache import cached_facts
 from core.places import Places
 
@@ -30,7 +30,11 @@ def add_model(path_or_id: str, places: Places) -> ModelFacts:
             folder nor an id.
     """
     folder = Path(path_or_id).expanduser()
-    if folder.exists():
+    try:
+        is_here = folder.exists()
+    except OSError as err:
+        raise unreadable(folder, err) from err
+    if is_here:
         check_folder(folder)
         entry = str(folder.absolute())
     elif is_hub_id(path_or_id):
@@ -77,7 +81,7 @@ def _facts(entry: str) -> ModelFacts:
         return known or ModelFacts(id=entry, name=name, source="hub")
     folder = Path(entry)
     facts = facts_of_folder(folder, id=entry, name=folder.name, source="local")
-    return facts if folder.is_dir() else replace(facts, path=None)
+    return facts if is_folder(folder) else replace(facts, path=None)
 
 
 def _file(places: Places) -> Path:

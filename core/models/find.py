@@ -20,6 +20,7 @@ from core.models.folder import (
     check_config,
     facts_of_folder,
     folder_shape,
+    is_folder,
     read_folder,
     unreadable,
 )
@@ -162,7 +163,7 @@ def _candidates(places: Places) -> Iterator[ModelFacts]:
     yield starter_facts(places)
     yield from added_models(places)
     for folder in sorted(places.models.glob("[!.]*")):
-        if folder.is_dir() and folder != starter_folder(places):
+        if is_folder(folder) and folder != starter_folder(places):
             yield facts_of_folder(
                 folder, id=str(folder), name=folder.name, source="local"
             )

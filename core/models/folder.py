@@ -153,16 +153,32 @@ def folder_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def _bytes_of(folder: Path) -> int:
+    try:
+        return folder_bytes(folder)
+    except OSError as err:
+        raise unreadable(folder, err) from err
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether `path` is a folder; one behind a locked door is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def facts_of_folder(folder: Path, *, id: str, name: str, source: Source) -> ModelFacts:  # noqa: A002 - the plan's word
     """Return what is known of the model in `folder`; a fault stands in `problem`."""
     try:
         _, shape = read_folder(folder)
+        disk = _bytes_of(folder)
     except ModelError as err:
         return ModelFacts(
             id=id,
             name=name,
             source=source,
-            path=folder if folder.is_dir() else None,
+            path=folder if is_folder(folder) else None,
             problem=err.message,
             hint=err.hint,
         )
@@ -177,5 +193,5 @@ def facts_of_folder(folder: Path, *, id: str, name: str, source: Source) -> Mode
         parameters=shape.parameters,
         architecture=shape.architecture,
         context_length=shape.context_length,
-        disk=folder_bytes(folder),
+        disk=disk,
     )

@@ -60,7 +60,10 @@ def cached_models() -> Iterator[ModelFacts]:
 def cached_facts(id: str, revision: str = "") -> ModelFacts | None:  # noqa: A002 - the plan's word
     """Return the facts of one cached model, or None if nothing of it is there."""
     folder = snapshot(id, revision)
-    if folder is None or not (folder / "config.json").exists():
+    try:
+        if folder is None or not (folder / "config.json").exists():
+            return None
+    except OSError:  # another person's cache
         return None
     name = id.rpartition("/")[2]
     facts = facts_of_folder(folder, id=id, name=name, source="hub")

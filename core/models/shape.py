@@ -102,6 +102,11 @@ class Experts:
     hidden: int
     shared: FeedForward | None = None
     shared_gate: Linear | None = None
+    adapted: bool = False
+    """PEFT's all-linear adapts the experts and the router too, as it does for models
+    whose experts were layers of their own before transformers 5."""
+    narrow_routes: bool = False
+    """The router's weights are brought to the type of the hidden states."""
 
     @property
     def tensors(self) -> tuple[int, ...]:

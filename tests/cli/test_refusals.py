@@ -197,6 +197,76 @@ def test_a_new_run_keeps_what_was_known(
     assert "torch" in facts["versions"]
 
 
+BAD: list[tuple[str, bytes, str]] = [
+    ("config.json", b"", "model.bad_config"),
+    ("config.json", b'{"model_type": "llama", "hidden', "model.bad_config"),
+    ("config.json", b"[]", "model.bad_config"),
+    ("config.json", b'{"model_type": "llama"}', "model.no_sizes"),
+    ("config.json", b'{"model_type": "llama", "hidden_size": -1}', "model.bad_size"),
+    ("config.json", b'{"model_type": "t5", "d_model": 1e99}', "model.bad_size"),
+    ("config.json", b'{"quantization_config": {"bits": 4}}', "model.quantised"),
+    ("config.json", b'{"auto_map": {"AutoModel": "m.M"}}', "model.remote_code"),
+    ("config.json", b'{"model_type": "whisper"}', "model.not_causal"),
+    ("model.gguf", b"GGUF", "model.gguf"),
+    ("pytorch_model.bin", b"\x80", "model.pickle"),
+    ("model.safetensors", b"torn", "model.torn"),
+    ("notes.txt", b"hello", "model.none"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "code"), BAD)
+def test_what_is_no_model_is_refused_by_every_command(
+    cli: Cli, tmp_path: Path, plan: Plan, name: str, content: bytes, code: str
+) -> None:
+    """Status 2, the same code, a sentence and a way out; never a traceback."""
+    file = tmp_path / name
+    file.write_bytes(content)
+
+    for words in (
+        ("estimate", "--model", str(file)),
+        ("fit", "--model", str(file), "--gpu-memory", "8GiB"),
+        ("models", "show", str(file)),
+        ("models", "add", str(file)),
+    ):
+        answer = cli(*words, "--json")
+        error = answer.document["error"]
+        assert 2 == answer.status
+        assert error["message"]
+        assert error["hint"]
+        if words[1] != "add":  # which takes folders and ids alone
+            assert code == error["code"]
+    status, error = told(cli, tmp_path, with_value(plan, "model.id", str(file)))
+    assert (2, code) == (status, error["code"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--rank", "0"),
+        ("--rank=-1",),
+        ("--rank", "1000000000"),
+        ("--seq-len", "0"),
+        ("--batch-size", "1000000000"),
+        ("--dropout", "nan"),
+        ("--learning-rate", "1e400"),
+        ("--gpu-memory", "0"),
+        ("--gpu-memory=-5GiB",),
+        ("--gpu-memory", "1e30GiB"),
+        ("--gpu-memory", ""),
+        ("--gpu", "RTX 99999"),
+        ("--target-modules", ""),
+    ],
+)
+def test_absurd_wishes_are_refused(
+    cli: Cli, plan: Plan, words: tuple[str, ...]
+) -> None:
+    """By estimate and fit alike, with what would be sensible."""
+    for command in ("estimate", "fit"):
+        answer = cli(command, "--model", plan.model.id, *words, "--json")
+        assert 2 == answer.status
+        assert answer.document["error"]["hint"]
+
+
 def test_a_layer_the_model_lacks_is_named_at_once(
     cli: Cli, places: Places, tmp_path: Path, plan: Plan
 ) -> None:
