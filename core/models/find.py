@@ -36,7 +36,7 @@ from core.models.starter import (
     starter_folder,
     starter_path,
 )
-from core.models.trainable import untrained
+from core.models.trainable import require_trained, untrained
 from core.places import Places
 
 
@@ -50,9 +50,7 @@ def find_model(id_or_path: str, places: Places, revision: str = "") -> ModelFact
     """
     facts = find_to_estimate(id_or_path, places, revision)
     if facts.problem and facts.source != "starter":
-        refusal = untrained(shape_of(facts, places))
-        if refusal is not None:
-            raise refusal
+        require_trained(shape_of(facts, places))
         raise ModelError("model.no_config", facts.problem, hint=facts.hint)
     return facts
 

@@ -11,7 +11,7 @@ from core.models.facts import ModelFacts, Source
 from core.models.headers import require_agreement
 from core.models.reading import read_shape
 from core.models.shape import ModelShape
-from core.models.trainable import untrained
+from core.models.trainable import require_trained, untrained
 from core.models.weights import gguf_error, read_header, weight_files
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
@@ -26,9 +26,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
         ModelError: It cannot, and why.
     """
     config, shape = read_folder(folder)
-    refusal = untrained(shape)
-    if refusal is not None:
-        raise refusal
+    require_trained(shape)
     return config
 
 

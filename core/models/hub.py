@@ -21,6 +21,7 @@ from core.models.added import is_hub_id
 from core.models.config import read_config
 from core.models.folder import check_config, check_folder
 from core.models.hub_cache import hub_cache
+from core.models.trainable import require_trained
 
 ALLOWED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 # Subfolders hold other formats; "consolidated" and "original" are second copies.
@@ -118,7 +119,7 @@ def download(
         info = api.model_info(id, revision=revision or None, timeout=10)
         where: dict[str, Any] = {"token": _token(), "revision": info.sha}
         config = Path(hub.hf_hub_download(id, "config.json", **where))
-        check_config(read_config(config), id)
+        require_trained(check_config(read_config(config), id))
         patterns: dict[str, Any] = {
             "allow_patterns": list(ALLOWED),
             "ignore_patterns": list(IGNORED),

@@ -34,6 +34,7 @@ def mixtral(n: Numbers) -> ModelShape:
             per_token=n.whole("num_experts_per_tok"),
             width=n.whole("intermediate_size"),
             hidden=hidden,
+            adapted=True,
         ),
         norms=(hidden, hidden),
     )
@@ -77,6 +78,7 @@ def qwen2_moe(n: Numbers) -> ModelShape:
         hidden=hidden,
         shared=gated(n, n.whole("shared_expert_intermediate_size")),
         shared_gate=Linear(name="shared_expert_gate", inputs=hidden, outputs=1),
+        narrow_routes=True,
     )
     return replace(shape, blocks=_moe_blocks(n, shape.blocks[0], experts))
 
@@ -89,6 +91,8 @@ def qwen3_moe(n: Numbers) -> ModelShape:
         per_token=n.whole("num_experts_per_tok"),
         width=n.whole("moe_intermediate_size"),
         hidden=shape.hidden,
+        adapted=True,
+        narrow_routes=True,
     )
     return replace(shape, blocks=_moe_blocks(n, shape.blocks[0], experts))
 

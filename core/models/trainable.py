@@ -37,6 +37,17 @@ def untrained(shape: ModelShape) -> ModelError | None:
     return None
 
 
+def require_trained(shape: ModelShape) -> None:
+    """Return if our engine trains such a model.
+
+    Raises:
+        ModelError: It does not yet.
+    """
+    refusal = untrained(shape)
+    if refusal is not None:
+        raise refusal
+
+
 def note(shape: ModelShape) -> str:
     """Return what an estimate leaves out or takes for granted, as a sentence or none."""
     if shape.task != "causal":

@@ -231,6 +231,31 @@ def test_a_ring_of_links_is_no_model(tmp_path: Path, places: Places) -> None:
         assert caught.value.hint
 
 
+def test_the_files_tell_how_large_the_eyes_are(tmp_path: Path, places: Places) -> None:
+    """What a folder holds beyond the text part is held in a training too."""
+    eyes: dict[str, tuple[int, ...]] = {"vision__tower__weight": (300, 7)}
+    text = {
+        **CONFIGS[0],
+        "hidden_size": 64,
+        "intermediate_size": 160,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": 100,
+        "tie_word_embeddings": False,
+    }
+    config = {"model_type": "llama4", "text_config": text, "vision_config": {}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(weights(**LLAMA, **eyes))
+    (tmp_path / "tokenizer.json").write_text("{}")
+
+    shape = shape_of(find_model(str(tmp_path), places), places)
+
+    assert ("llama4", 2100) == (shape.text_part, shape.idle)
+    found = estimate(Plan(), shape, CARD)
+    assert "the text part is trained" in found.reason
+
+
 @pytest.mark.parametrize("config", [T5, BART, BERT], ids=["t5", "bart", "bert"])
 def test_what_is_not_trained_yet_can_be_priced(
     tmp_path: Path, places: Places, config: dict[str, Any]

@@ -97,6 +97,12 @@ def test_a_broken_connection_goes_on_where_it_stopped(
     assert hub.ranges
 
 
+T5_CONFIG = (
+    b'{"model_type": "t5", "d_model": 8, "d_kv": 4, "d_ff": 8, "num_layers": 1,'
+    b' "num_heads": 2, "vocab_size": 9}'
+)
+
+
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
@@ -107,6 +113,7 @@ def test_a_broken_connection_goes_on_where_it_stopped(
             {"files": files(**{"config.json": b'{"auto_map": {"A": "b.C"}}'})},
             "model.remote_code",
         ),
+        ({"files": files(**{"config.json": T5_CONFIG})}, "model.not_causal"),
         (
             {"files": {k: v for k, v in files().items() if "safetensors" not in k}},
             "model.pickle",
