@@ -66,7 +66,9 @@ def _text(state: ExactState) -> tuple[str, Tone]:
     if state.failure is not None:
         failure = state.failure
         told = f"The dry run gave no figure. {failure.message} {failure.hint}".strip()
-        return f"{told} The formula's figure stands.", "warn"
+        if "formula" not in told:
+            told += " The formula's figure stands."
+        return told, "warn"
     if state.earlier is not None:
         then = bytes_text(state.earlier)
         return (
