@@ -4,11 +4,11 @@ The order of operations and the lifetime of every local follow transformers 5.23
 ``modeling_*.py``; ``del`` stands where the original drops its last reference.
 """
 
+from core.estimate.feed_forward import FeedForwards
 from core.estimate.graph import Graph, Value
-from core.estimate.layers import Layers
 from core.estimate.loop import Habits
-from core.estimate.tape import LOGITS, WORKSPACE, Storage
-from core.models.shape import Attention, Block, Experts, FeedForward, Softmax
+from core.estimate.tape import WORKSPACE, Storage
+from core.models.shape import Attention, Block, Softmax
 from core.plan.plan import Method
 
 # FlashAttention-2 pads the sequence of its 32-bit query gradient to 128 rows and the
@@ -18,7 +18,7 @@ _FLASH_HEAD = 32
 _BIAS_COLUMNS = 16
 
 
-class Decoder(Layers):
+class Decoder(FeedForwards):
     """Layers of a decoder for `batch` sequences of `length` tokens."""
 
     def __init__(
@@ -313,95 +313,3 @@ class Decoder(Layers):
         node = self.graph.add((x,), (out,), backward)
         del x
         return self.to(Value(out, elements, out_item, node), item)
-
-    # -- feed-forward --------------------------------------------------------
-
-    def mlp(self, mlp: FeedForward | Experts, x: Value) -> Value:
-        """Return the feed-forward part's output."""
-        if isinstance(mlp, Experts):
-            return self._experts(mlp, x)
-        if not mlp.gated:
-            up = self.linear(x, mlp.linears[0])
-            del x
-            up = self._activated(up, mlp)
-            return self.linear(up, mlp.linears[1])
-        if mlp.fused:
-            return self._fused_gate(mlp, x)
-        gate = self._activated(self.linear(x, mlp.linears[0]), mlp)
-        gate = self.mul(gate, self.linear(x, mlp.linears[1]))
-        del x
-        return self.linear(gate, mlp.linears[-1])
-
-    def _fused_gate(self, mlp: FeedForward, x: Value) -> Value:
-        """Gate and up projection in one matrix; their halves are views of it."""
-        both = self.linear(x, mlp.linears[0])
-        tape, size = self.tape, both.elements * both.item_bytes
-
-        def half() -> Value:
-            node = self.graph.add((both,), (), lambda _: (tape.hold(size),))
-            return Value(both.storage, both.elements // 2, both.item_bytes, node)
-
-        gate, up = half(), half()
-        both = self.mul(up, self._activated(gate, mlp))
-        return self.linear(both, mlp.linears[-1])
-
-    def _activated(self, x: Value, mlp: FeedForward) -> Value:
-        if mlp.activation == "gelu_new":
-            # Written out in Python: 0.5 * x * (1 + tanh(c * (x + 0.044715 * x^3))).
-            return self._written_gelu(x)
-        return self.pointwise(x, saves_input=True)
-
-    def _written_gelu(self, x: Value) -> Value:
-        half = self.pointwise(x, saves_input=False)
-        wide = self.to(x, 4) if self.widens else x  # autocast takes powers in fp32
-        cube = self.pointwise(wide, saves_input=True, scratch=2)
-        del wide
-        cube = self.pointwise(cube, saves_input=False)
-        inner = self.add(x, cube)
-        del x, cube
-        inner = self.pointwise(inner, saves_input=False)
-        inner = self.pointwise(inner, saves_input=True)  # tanh saves its output
-        inner = self.pointwise(inner, saves_input=False)
-        return self.mul(half, inner)
-
-    def _experts(self, experts: Experts, x: Value) -> Value:
-        """Return the mixture's output: routed tokens sorted by expert.
-
-        Every token visits `per_token` experts, so the experts see that many times the
-        rows. The grouped products of transformers 5 keep the routed inputs and both
-        halves of the gated projection for the backward pass.
-        """
-        visits = self.rows * experts.per_token
-        router = self.new(self.rows * experts.count, 4, LOGITS)
-        routed = self._gathered(x, visits * experts.hidden)
-        both = self._routed_product(routed, visits * 2 * experts.width)
-        del routed
-        gate = self.pointwise(
-            Value(both.storage, both.elements // 2, both.item_bytes, both.node),
-            saves_input=True,
-        )
-        up = Value(both.storage, both.elements // 2, both.item_bytes, both.node)
-        del both
-        gate = self.mul(gate, up)
-        del up
-        out = self._routed_product(gate, visits * experts.hidden)
-        del gate
-        out = self.pointwise(out, saves_input=True)  # times the router's weights
-        out = self._gathered(out, self.rows * experts.hidden)
-        del router
-        if experts.shared is not None:
-            shared = self.mlp(experts.shared, x)
-            out = self.add(out, self.pointwise(shared, saves_input=True))
-        return out
-
-    def _gathered(self, x: Value, elements: int) -> Value:
-        tape, size = self.tape, x.elements * x.item_bytes
-        out = tape.hold(elements * x.item_bytes)
-        node = self.graph.add((x,), (), lambda _: (tape.hold(size),))
-        return Value(out, elements, x.item_bytes, node)
-
-    def _routed_product(self, x: Value, elements: int) -> Value:
-        tape, size = self.tape, x.elements * x.item_bytes
-        out = tape.hold(elements * x.item_bytes)
-        node = self.graph.add((x,), (), lambda _: (tape.hold(size),))
-        return Value(out, elements, x.item_bytes, node)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.estimate.loop import Habits
 from core.estimate.tape import rounded
-from core.models.shape import Linear, ModelShape
+from core.models.shape import Experts, Linear, ModelShape
 from core.plan.plan import ALL_LINEAR, Method, Optimizer
 
 # QLoRA, section 3 (arXiv:2305.14314): one scale for 64 weights, and with double
@@ -62,6 +62,37 @@ def adapter_tensors(shape: ModelShape, method: Method) -> Iterator[tuple[int, in
             yield linear.outputs * method.rank, count
             if method.use_dora:
                 yield linear.outputs, count
+    for block in shape.blocks:
+        if isinstance(block.mlp, Experts):
+            for elements in expert_adapter_tensors(block.mlp, method):
+                yield elements, block.count
+
+
+def adapts_experts(experts: Experts, method: Method) -> bool:
+    """Return whether PEFT puts adapters on the experts' stacked weights."""
+    listed = method.target_modules != ALL_LINEAR
+    return experts.adapted and method.has_adapter and not listed
+
+
+def expert_ranks(experts: Experts, method: Method, outputs: int) -> int:
+    """Return an adapter's rank for each expert: gate and up share one of twice it."""
+    return method.rank * (2 if outputs == 2 * experts.width else 1)
+
+
+def expert_adapter_tensors(experts: Experts, method: Method) -> Iterator[int]:
+    """Give the elements of each adapter tensor of one layer's experts and router.
+
+    peft 0.21: ParamWrapper.update_layer, _convert_peft_config_moe.
+    """
+    if not adapts_experts(experts, method):
+        return
+    rank, stacked = method.rank, method.rank * experts.count
+    yield rank * experts.hidden
+    yield rank * experts.count
+    yield 2 * stacked * experts.hidden
+    yield 2 * stacked * 2 * experts.width
+    yield stacked * experts.width
+    yield stacked * experts.hidden
 
 
 def static(

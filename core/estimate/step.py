@@ -13,7 +13,7 @@ from core.estimate.decoder import Decoder
 from core.estimate.graph import Graph, Value
 from core.estimate.loop import Habits, chunk_tokens
 from core.estimate.stacks import StackStep
-from core.estimate.static import is_target
+from core.estimate.static import expert_adapter_tensors, is_target
 from core.estimate.tape import (
     ACTIVATION,
     GRADIENT,
@@ -24,7 +24,7 @@ from core.estimate.tape import (
     Tape,
     rounded,
 )
-from core.models.shape import Block, ModelShape
+from core.models.shape import Block, Experts, ModelShape
 from core.plan.plan import Plan
 
 
@@ -291,7 +291,12 @@ def _gradient_bytes(block: Block, plan: Plan) -> int:
     method = plan.method
     if not method.has_adapter:
         return 0
-    return sum(
+    experts = (
+        expert_adapter_tensors(block.mlp, method)
+        if isinstance(block.mlp, Experts)
+        else ()
+    )
+    return sum(rounded(4 * elements) for elements in experts) + sum(
         rounded(4 * method.rank * linear.inputs)
         + rounded(4 * method.rank * linear.outputs)
         for linear in block.linears
