@@ -67,7 +67,8 @@ class Allocator:
         if rest >= _LEAST_REST if small else rest > _SMALL:
             self._split(block, size)
         self.allocated += block.size
-        self.peak_allocated = max(self.peak_allocated, self.allocated)
+        if self.allocated > self.peak_allocated:  # noqa: PLR1730 - called often
+            self.peak_allocated = self.allocated
         return block.address
 
     def give(self, address: int) -> None:
@@ -136,17 +137,19 @@ class Allocator:
 
 
 class _BlockStorage(Storage):
-    __slots__ = ("_address",)
+    # thousands come and go: what the parent does is written out
+    __slots__ = ("_address", "_allocator")
 
     def __init__(self, tape: "AllocatorTape", n_bytes: int, kind: Kind) -> None:
         super().__init__(tape, n_bytes, kind)
-        self._address = tape.allocator.take(n_bytes)
+        self._allocator = tape.allocator
+        self._address = self._allocator.take(n_bytes)
 
     def __del__(self) -> None:
+        self._allocator.give(self._address)
         tape = self._tape
-        assert isinstance(tape, AllocatorTape)
-        tape.allocator.give(self._address)
-        super().__del__()
+        tape.live -= self.n_bytes
+        tape.by_kind[self.kind] -= self.n_bytes
 
 
 class AllocatorTape(Tape):
