@@ -10,6 +10,7 @@ Three kinds of child, all ``python -m core.worker KIND``:
 - ``chat``: orders on stdin, events on stdout, both JSON lines.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -18,6 +19,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
+
+import psutil
 
 from core.errors import (
     RequestError,
@@ -141,6 +144,26 @@ class JsonLines:
         """End the child at once; safe to call twice, from any thread."""
         self._process.kill()
 
+    def rest(self) -> None:
+        """Stop the child's clock; one that ended stays so."""
+        for process in self._family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+
+    def go_on(self) -> None:
+        """Let a child that rests run again."""
+        for process in self._family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
+    def _family(self) -> list[psutil.Process]:
+        """Return the child and its own: on Windows a virtual environment's Python is one."""
+        try:
+            child = psutil.Process(self._process.pid)
+            return [child, *child.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
     @property
     def exit_status(self) -> int | None:
         return self._process.poll()
@@ -194,6 +217,14 @@ class Task:
             raise told
         if not answered:
             raise self._died()
+
+    def rest(self) -> None:
+        """Let the work stand still where it is, holding what it has."""
+        self._child.rest()
+
+    def go_on(self) -> None:
+        """Let work that rests go on."""
+        self._child.go_on()
 
     def cancel(self) -> None:
         """Kill the work; `events` then raises `WorkFailed` with code ``cancelled``."""

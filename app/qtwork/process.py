@@ -38,6 +38,11 @@ class _TaskThread(QThread):
         if self._task is not None:
             self._task.cancel()
 
+    def rest(self, *, rests: bool) -> None:
+        """Let the child stand still, or go on."""
+        if self._task is not None:
+            (self._task.rest if rests else self._task.go_on)()
+
     def run(self) -> None:
         result: dict[str, Any] = {}
         error: TunesmithError | None = None
@@ -118,6 +123,11 @@ class TaskRunner(QObject):
         """Kill the task that runs, if one does; `failed` and `finished` follow."""
         if self._thread is not None:
             self._thread.cancel()
+
+    def rest(self, *, rests: bool) -> None:
+        """Let the task that runs stand still where it is, or go on."""
+        if self._thread is not None:
+            self._thread.rest(rests=rests)
 
     def shut_down(self) -> None:
         """Kill the task and wait until its thread is gone: for closing the window."""

@@ -284,8 +284,8 @@ def _chosen_words(
     return (
         f"{item.name} is not on this computer",
         (
-            f"Download it once{size}; after that it needs no network. A download that is"
-            f" stopped goes on where it was.{gated}"
+            f"Download it once{size}; after that it needs no network. Paused, it goes on"
+            f" where it was; ended, it keeps the files that are whole.{gated}"
         ),
         "accent",
         "download",

@@ -66,7 +66,6 @@ class ModelWork(QObject):
         self._ports = ports
         self._since = QElapsedTimer()
         self._unpacks = False
-        self._pauses = False
         self._had: float | None = None  # what an earlier download had fetched already
         self._priced_for: tuple[object, ...] = ()
         self._listing = self._asker(self._on_listed, self._on_list_failed)
@@ -175,25 +174,23 @@ class ModelWork(QObject):
             self._fetching.start("make_starter", self._request(chosen.id))
         else:
             self._set(work=Work(what=f"Downloading {chosen.name}", unit="bytes"))
-            self._download()
+            # A keyring may take its time, or ask its owner.
+            self._fetch_environment.ask(self._ports.hub_environment)
         self._set(work_id=chosen.id, failure=None)
 
-    def _download(self) -> None:
-        self._had = None
-        # A keyring may take its time, or ask its owner.
-        self._fetch_environment.ask(self._ports.hub_environment)
-
     def pause_or_go_on(self) -> None:
-        """Let the download rest, or go on with it: what has come is kept."""
+        """Let the download rest, or go on with it.
+
+        Its process stands still: the Hub's client would throw half a file away if it
+        ended. A connection that was closed meanwhile is opened again, at the same byte.
+        """
         work = self.state.work
         if work is None or work.pause == "cannot":
             return
-        if work.pause == "can":
-            self._pauses = True
-            self._fetching.cancel()
-        elif not self._fetching.is_busy:
-            self._set(work=replace(work, pause="cannot"), failure=None)
-            self._download()
+        rests = work.pause == "can"
+        self._fetching.rest(rests=rests)
+        self._had = None  # the mean rate begins anew
+        self._set(work=replace(work, pause="paused" if rests else "can", per_s=None))
 
     def _request(self, model_id: str) -> dict[str, str]:
         return {"id": model_id, "home": str(self._ports.places.home)}
@@ -205,7 +202,6 @@ class ModelWork(QObject):
 
     def cancel(self) -> None:
         """End the unpacking or download that runs or rests."""
-        self._pauses = False
         self._fetch_environment.cancel()
         if self._fetching.is_busy:
             self._fetching.cancel()
@@ -313,7 +309,7 @@ class ModelWork(QObject):
     @Slot(object)
     def _on_progressed(self, event: Mapping[str, Any]) -> None:
         work = self.state.work
-        if work is None:
+        if work is None or work.pause == "paused":  # said before it stood still
             return
         done, total = float(event.get("done") or 0), event.get("total")
         if self._had is None:
@@ -342,13 +338,8 @@ class ModelWork(QObject):
 
     @Slot(object)
     def _on_fetch_failed(self, err: TunesmithError) -> None:
-        pauses, self._pauses = self._pauses, False
-        if err.code != "cancelled":
-            self._set(work=None, work_id="", failure=Failure.of(err))
-        elif pauses and self.state.work is not None:
-            self._set(work=replace(self.state.work, pause="paused", per_s=None))
-        else:
-            self._set(work=None, work_id="")
+        failure = None if err.code == "cancelled" else Failure.of(err)
+        self._set(work=None, work_id="", failure=failure)
 
     @Slot(object)
     def _on_found(self, result: Mapping[str, Any]) -> None:

@@ -1,14 +1,16 @@
 """The Hugging Face Hub: search it, and fetch a base model from it, byte by byte.
 
 Runs in a worker alone: the Hub's client reads its settings from the environment when it
-is imported, and killing the worker is how a download is paused. What was fetched stays
-in the client's cache, so the next start goes on where this one ended.
+is imported. A download is paused by letting its worker stand still: the client keeps a
+file only once it is whole, and goes on after a broken connection in the same process.
 """
 
+import contextlib
 import importlib
 import io
 import os
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ ALLOWED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 # Subfolders hold other formats; "consolidated" and "original" are second copies.
 IGNORED = ("*/*", "consolidated*", "original*", "adapter_*", "optimizer*")
 _TIMEOUT_S = "30"
+_STALE_S = 3600.0
 
 Progress = Callable[[int, int], None]
 """Bytes so far, bytes in all."""
@@ -125,6 +128,7 @@ def download(
             "ignore_patterns": list(IGNORED),
         }
         listing = hub.snapshot_download(id, dry_run=True, **where, **patterns)
+        _sweep(id)
         missing = _missing(id, listing)
         durable.need_room(hub_cache(), missing, what=id)
         total = sum(file.file_size or 0 for file in listing)
@@ -135,6 +139,18 @@ def download(
         progress(total, total)
         check_folder(Path(folder))
         return Path(folder)
+
+
+def _sweep(id: str) -> None:  # noqa: A002 - the plan's word
+    """Remove the pieces of downloads that were killed: the client never uses them again.
+
+    A piece that grew within the last hour may be another program's.
+    """
+    blobs = hub_cache() / f"models--{id.replace('/', '--')}" / "blobs"
+    for piece in blobs.glob("*.incomplete"):
+        with contextlib.suppress(OSError):
+            if time.time() - piece.stat().st_mtime > _STALE_S:
+                piece.unlink()
 
 
 def _missing(id: str, listing: Sequence[Any]) -> int:  # noqa: A002 - the plan's word
@@ -264,6 +280,6 @@ def _unreachable(err: BaseException) -> TunesmithError:
     return WorkFailed(
         "hub.unreachable",
         "The Hub cannot be reached, or the connection broke.",
-        hint="Check the network and start the download again; it goes on where it"
-        " stopped.",
+        hint="Check the network and start the download again; files that are whole"
+        " are not fetched twice.",
     )

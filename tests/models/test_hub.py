@@ -168,3 +168,17 @@ def test_search_tells_size_licence_and_gate(hub: HubStub, tmp_path: Path) -> Non
     assert [("someone/tiny", 1000, "mit", True)] == [
         (m["id"], m["parameters"], m["licence"], m["gated"]) for m in models
     ]
+
+
+def test_pieces_of_killed_downloads_are_swept_up(hub: HubStub, tmp_path: Path) -> None:
+    """Old pieces go, for nothing reads them again; one that grows may be another's."""
+    blobs = tmp_path / "hf" / "hub" / "models--someone--tiny" / "blobs"
+    blobs.mkdir(parents=True)
+    old, new = blobs / "a.1f.incomplete", blobs / "b.2e.incomplete"
+    for piece in (old, new):
+        piece.write_bytes(b"half")
+    os.utime(old, (0, 0))
+
+    fetch(hub, tmp_path)
+
+    assert (False, True) == (old.exists(), new.exists())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -105,43 +106,74 @@ def test_the_starter_unpacks_itself_when_chosen(qtbot: QtBot, work: ModelWork) -
     assert work.state.failure is None
 
 
-def test_a_download_rests_and_goes_on(
-    qtbot: QtBot, ports: Ports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Paused, it holds what has come; gone on with, it fetches only the rest."""
-    weights = safetensors(25_000_000)
-    stub = HubStub(files=files(**{"model.safetensors": weights}), hold_after=15_000_000)
+WEIGHTS = safetensors(25_000_000)
+
+
+def pause_of(work: ModelWork) -> str:
+    return work.state.work.pause if work.state.work is not None else "over"
+
+
+@pytest.fixture
+def stub() -> Iterator[HubStub]:
+    """A Hub that holds a model's weights back half-way."""
+    halting = HubStub(
+        files=files(**{"model.safetensors": WEIGHTS}), hold_after=15_000_000
+    )
+    with serving(halting):
+        yield halting
+        halting.released.set()
+
+
+@pytest.fixture
+def fetching(
+    qtbot: QtBot,
+    ports: Ports,
+    stub: HubStub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[ModelWork]:
+    """Return the work while it downloads a model from the stub."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
-    with serving(stub):
-        tiny = facts(id="someone/tiny", name="tiny", path=None, source="hub")
-        work = ModelWork(
-            replace(
-                ports,
-                find_model=lambda _: tiny,
-                hub_environment=lambda: environment(stub, tmp_path),
-            )
+    tiny = facts(id="someone/tiny", name="tiny", path=None, source="hub")
+    work = ModelWork(
+        replace(
+            ports,
+            find_model=lambda _: tiny,
+            hub_environment=lambda: environment(stub, tmp_path),
         )
-        with qtbot.waitSignal(work.resolved, timeout=30_000):
-            work.resolve(tiny.id)
-        work.make_ready()
+    )
+    with qtbot.waitSignal(work.resolved, timeout=30_000):
+        work.resolve(tiny.id)
+    work.make_ready()
+    qtbot.waitUntil(lambda: pause_of(work) == "can", timeout=60_000)
+    yield work
+    work.shut_down()
 
-        def rests() -> bool:
-            return work.state.work is not None and work.state.work.pause == "paused"
 
-        def moves() -> bool:
-            under_way = work.state.work
-            return under_way is not None and under_way.done >= 10_000_000
+def test_a_download_rests_and_goes_on(
+    qtbot: QtBot, fetching: ModelWork, stub: HubStub, tmp_path: Path
+) -> None:
+    """Paused, nothing moves; gone on with, nothing is fetched twice."""
+    fetching.pause_or_go_on()
+    (child,) = psutil.Process().children()
+    assert psutil.STATUS_STOPPED == child.status()
+    stub.released.set()
+    assert "paused" == pause_of(fetching)
+    fetching.pause_or_go_on()
+    assert "can" == pause_of(fetching)
+    qtbot.waitUntil(lambda: pause_of(fetching) == "over", timeout=60_000)
 
-        qtbot.waitUntil(moves, timeout=60_000)
-        work.pause_or_go_on()
-        qtbot.waitUntil(rests, timeout=30_000)
-        stub.hold_after = None
-        stub.released.set()
-        work.pause_or_go_on()
-        qtbot.waitUntil(lambda: work.state.work is None, timeout=60_000)
+    assert fetching.state.failure is None
+    asked = [ask for ask in stub.asked if "GET" in ask and "model.safe" in ask]
+    assert 1 == len(asked)
+    (here,) = (tmp_path / "hf" / "hub").rglob("model.safetensors")
+    assert here.read_bytes() == WEIGHTS
 
-        assert work.state.failure is None
-        assert stub.ranges
-        here = list((tmp_path / "hf" / "hub").rglob("model.safetensors"))
-        assert weights == here[0].read_bytes()
-        work.shut_down()
+
+def test_a_resting_download_can_be_cancelled(qtbot: QtBot, fetching: ModelWork) -> None:
+    """It ends although it stands still, and nothing stays under way."""
+    fetching.pause_or_go_on()
+    fetching.cancel()
+    qtbot.waitUntil(lambda: pause_of(fetching) == "over", timeout=30_000)
+
+    assert fetching.state.failure is None
