@@ -67,9 +67,24 @@ class Scores(Decoder):
             query, key = self._widely_rotated(query), self._widely_rotated(key)
         if self.habits.keeps_cache and view.causal:
             key, value = self._cached(key), self._cached(value)
-        out = self._weighted(view, query, key, value)
+        bias = self._biases(view)
+        out = self._weighted(view, query, key, value, bias)
         del query, key, value
         return self.linear(out, attention.output)
+
+    def _biases(self, view: View) -> Storage | None:
+        """Return the biases of the scores; UMT5 looks them up in every layer anew."""
+        around, attention = view.around, view.attention
+        if not attention.position_bias:
+            return None
+        handed = around.cross_bias if view.far else around.bias
+        return handed or self.looked_up(attention)
+
+    def looked_up(self, attention: Attention) -> Storage:
+        """Return one bias for each head and pair of tokens, out of a small table."""
+        pairs = self.length * self.length
+        self.tape.brush(3 * pairs * 8)  # distances, their logarithms, buckets
+        return self.tape.hold(attention.heads * pairs * self.habits.rest_bytes)
 
     def _widely_rotated(self, x: Value) -> Value:
         """ModernBERT turns queries and keys in 32 bits, then narrows them again."""
@@ -80,12 +95,13 @@ class Scores(Decoder):
         turned = self.pointwise(turned, saves_input=False)
         return self.to(self.add(straight, turned), came)
 
-    def _weighted(self, view: View, query: Value, key: Value, value: Value) -> Value:
+    def _weighted(
+        self, view: View, query: Value, key: Value, value: Value, bias: Storage | None
+    ) -> Value:
         attention, around = view.attention, view.around
         if self.habits.kernel == "eager":
             return self._eagerly(view, query, key, value)
-        bias = around.cross_bias if view.far else around.bias
-        if attention.position_bias and bias is not None:
+        if bias is not None:
             mask = bias if view.far else self._ready_bias(bias, causal=view.causal)
             return self._biased(view, query, key, value, self._aligned(mask))
         if attention.window is not None and around.mask is not None:

@@ -86,9 +86,7 @@ class StackStep:
     def _stack(self, blocks: Sequence[Block], memory: Value | None) -> Value:
         shape, layers = self.shape, self.layers
         x = self._embedded()
-        around = Around(memory=memory)
-        if not blocks[0].bias_table:
-            around = self._around(blocks, memory)
+        around = self._around(blocks, memory)
         for block in blocks:
             x = self._run_of(block, x, around)
         if shape.last_norm:
@@ -123,33 +121,25 @@ class StackStep:
 
     def _layer(self, block: Block, x: Value, around: Around) -> Value:
         layers = self.layers
-
-        def run(value: Value) -> Value:
-            own = around
-            if block.bias_table:  # UMT5 looks its biases up in every layer
-                own = self._around((block,), around.memory)
-            return layers.layer(block, value, own)
-
         if self.plan.train.gradient_checkpointing:
-            return layers.graph.checkpoint(run, x)
-        return run(x)
+            graph = layers.graph
+            return graph.checkpoint(lambda value: layers.layer(block, value, around), x)
+        return layers.layer(block, x, around)
 
     def _around(self, blocks: Sequence[Block], memory: Value | None) -> Around:
         train, rest, tape = self.plan.train, self.habits.rest_bytes, self.tape
         attention = blocks[0].attention
         pairs = train.seq_len * train.seq_len
-        if attention.position_bias:
-            bias = tape.hold(attention.heads * pairs * rest)
-            tape.brush(3 * pairs * 8)  # distances, their logarithms, buckets
+        if attention.position_bias and not blocks[0].bias_table:
+            bias = self.layers.looked_up(attention)
             cross = None
             if memory is not None:
                 item = self.habits.item_bytes if not self.habits.quantised else 4
                 cross = tape.hold(attention.heads * pairs * item)
-            wanted = train.gradient_checkpointing and not blocks[0].bias_table
             return Around(
                 bias=bias,
                 cross_bias=cross,
-                cross_gradient=[] if wanted else None,
+                cross_gradient=[] if train.gradient_checkpointing else None,
                 mask=self._causal_mask(memory),
                 memory=memory,
             )

@@ -116,13 +116,16 @@ def modernbert(n: Numbers) -> ModelShape:
         count=layers - 1 - far,
         attention=replace(block.attention, window=window),
     )
+    # They take turns; what counts is which kind the last layer is of.
+    ends_far = (layers - 1) % turn == 0
+    order = (block, near, others) if ends_far else (block, others, near)
     shape = _classifier(n, block, (), embedding_dropout=False)
     dense = Linear(
         name="dense", inputs=hidden, outputs=hidden, bias=n.switch("classifier_bias")
     )
     return replace(
         shape,
-        blocks=tuple(one for one in (block, near, others) if one.count),
+        blocks=tuple(one for one in order if one.count),
         final_norm=norm * 3,
         outer=(dense,),
         # two kinds of layers, each with frequencies of its own, kept twice
