@@ -106,12 +106,15 @@ Start = Callable[..., Child]
 def start(places: Places) -> Iterator[Start]:
     """Start ``tunesmith …`` beside the test; it and its run end with the test."""
     children: list[Child] = []
+    # a test run in the background ignores Ctrl-C, and so would its children
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def begin(*words: str) -> Child:
         children.append(Child(*words))
         return children[-1]
 
     yield begin
+    signal.signal(signal.SIGINT, before)
     for child in children:
         child.close()
     for run in map(RunFolder, places.runs.iterdir()):
