@@ -95,12 +95,9 @@ def require_agreement(kind: str, plan: Plan) -> None:
     ("kind", "method", "checkpointing"),
     [
         ("t5", "qlora", False),
-        ("mt5", "lora", True),
         ("umt5", "lora", False),
         ("bart", "lora", True),
-        ("pegasus", "qlora", False),
         ("bert", "qlora", True),
-        ("roberta", "lora", False),
         ("distilbert", "qlora", False),
         ("modernbert", "lora", True),
     ],
