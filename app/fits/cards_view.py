@@ -93,13 +93,13 @@ def _summary(state: FitsState) -> str:
     if desk is not None:
         return (
             f"For {method} with these settings a {desk.card.name} is the smallest"
-            f" consumer card that fits: {bytes_text(desk.estimate.process)} of"
+            f" desktop card that fits: {bytes_text(desk.estimate.process)} of"
             f" {desk.card.memory / GIB:.0f} GiB."
         )
     larger = smallest(state.cards, ("workstation", "data-centre"))
     if larger is not None:
         return (
-            f"No consumer card fits {method} with these settings; the smallest that"
+            f"No desktop card fits {method} with these settings; the smallest that"
             f" does is a {larger.card.name} with {larger.card.memory / GIB:.0f} GiB."
         )
     return f"No single card fits {method} with these settings."

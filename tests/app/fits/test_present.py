@@ -334,7 +334,7 @@ def test_cards_are_told_smallest_first(whole: FitsState) -> None:
     assert "bad" == tones[-1]
     assert "" == view.rows[-1].time
     assert ["GeForce RTX 4090"] == [row.name for row in view.rows if row.is_chosen]
-    assert "smallest consumer card" in view.summary
+    assert "smallest desktop card" in view.summary
     assert present_cards(FitsState()) is None
 
 
@@ -347,7 +347,7 @@ def test_a_model_beyond_consumer_cards_says_so(whole: FitsState) -> None:
     assert some is not None
     assert nothing is not None
 
-    assert "No consumer card fits" in some.summary
+    assert "No desktop card fits" in some.summary
     assert "No single card fits" in nothing.summary
 
 
@@ -374,7 +374,7 @@ def test_the_answer_as_text_holds_everything(whole: FitsState) -> None:
     for words in (
         "Batch 1, 1,024 tokens, rank 16", "QLoRA", "Activations", "Together",
         whole.formulas["weights"].numbers, "Merge", "GiB by batch and length",
-        "smallest consumer card",
+        "smallest desktop card",
     ):  # fmt: skip
         assert words in text
     assert ("What fits?",) == title_lines(FitsState())
