@@ -100,6 +100,8 @@ def _acted(
     loop: Loop,
 ) -> DryRun:
     made = _config(config, plan)
+    if not plan.method.has_adapter:
+        loop = "plain"  # our engine trains adapters alone
     if task(made) != "causal":  # two stacks, and no loop of ours
         return _run(made, plan, dtype, has_flash=has_flash, loop="plain")
     depths = None if whole else shallow_depths(made)

@@ -56,7 +56,7 @@ def on_meta(
 @contextmanager
 def dequantises() -> Generator[None]:
     """Let DoRA have the weight of a quantised layer, of which there are no codes."""
-    import peft.tuners.lora.dora as dora
+    from peft.tuners.lora import dora
 
     real = dora.dequantize_module_weight
 

@@ -86,11 +86,31 @@ class Layers(Ops):
         this product's gradient is formed; `weight` is a copy.
         """
         tape, rows = self.tape, self.rows
+        if not self.method.has_adapter:
+            return self._trained_whole(x, inputs, outputs, item)
         saved = self._frozen if weight is None else weight
         node = self.graph.add(
             (x,), (saved,), lambda _: (self._viewed(rows * inputs * item),)
         )
         return Value(tape.hold(rows * outputs * item), rows * outputs, item, node)
+
+    def _trained_whole(self, x: Value, inputs: int, outputs: int, item: int) -> Value:
+        """``x @ W.t()`` where the whole weight is trained: input and weight are saved."""
+        tape, rows = self.tape, self.rows
+        needs_x, elements = x.node is not None, inputs * outputs
+
+        def backward(_: Storage) -> tuple[Storage | None, Storage]:
+            to_x = self._viewed(rows * inputs * item) if needs_x else None
+            return to_x, tape.hold(elements * item, GRADIENT)
+
+        trained = Value(x.storage, 0, 0, self.graph.leaf())
+        node = self.graph.add((x, trained), (x.storage,), backward)
+        return Value(tape.hold(rows * outputs * item), rows * outputs, item, node)
+
+    def _weight(self, elements: int, item_bytes: int) -> Value:
+        """Return a norm's weight; in full fine-tuning it is trained."""
+        weight = self.new(elements, item_bytes)
+        return weight if self.method.has_adapter else self.leaf(weight)
 
     def _viewed(self, n_bytes: int) -> Storage:
         """Return a product of flattened rows, seen again as batch and sequence."""
@@ -272,11 +292,11 @@ class Layers(Ops):
         del wide, root
         if kind == "rms_unit_offset":
             # Gemma multiplies in 32 bits with (1 + weight), then narrows.
-            weight = self.new(out.elements // many, 4)
+            weight = self._weight(out.elements // many, 4)
             out = self.mul(out, weight)
             return self.to(out, came)
         narrow = self.to(out, came)
-        weight = self.new(out.elements // many, self.habits.rest_bytes)
+        weight = self._weight(out.elements // many, self.habits.rest_bytes)
         # `out` is a variable of the norm's own and lives until it returns
         return self.mul(narrow, weight)
 

@@ -78,8 +78,9 @@ def habits(plan: Plan, budget: DeviceBudget, loop: Loop) -> Habits:
     on_gpu = budget.kind == "cuda"
     dtype = compute_dtype(plan, budget)
     item = 4 if dtype == "fp32" else 2
-    ours = loop == "tunesmith"
     kind = plan.method.kind
+    # no loop of ours trains every weight: that is priced as others do it
+    ours = loop == "tunesmith" and kind != "full"
     four_bit = kind in {"qlora", "lora8"}
     # A plain loop calls prepare_model_for_kbit_training: what is left in 16 bits
     # becomes fp32.

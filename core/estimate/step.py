@@ -90,7 +90,9 @@ class _Step:
         shape, decoder, habits = self.shape, self.decoder, self.habits
         decoder.new(2 * self.tokens, 8)  # ids and labels
         x = decoder.new(self.tokens * shape.hidden, habits.rest_bytes)
-        if habits.input_gradient:
+        if not self.plan.method.has_adapter:
+            x = self._embedded(x)
+        elif habits.input_gradient:
             x = decoder.leaf(x)
         entered = x  # a leaf lives as long as its gradient is wanted
         if len(shape.embeddings) > 1:
@@ -121,6 +123,15 @@ class _Step:
         if not self.plan.train.gradient_checkpointing:
             del self._shared[1:]  # no layer is run again, so no mask is needed again
         return decoder.norm(x, shape.norm)
+
+    def _embedded(self, x: Value) -> Value:
+        """Rows of a table that is trained: its gradient is as large as the table."""
+        tape, item = self.tape, self.habits.rest_bytes
+        size = self.shape.embeddings[0] * item
+        table = Value(x.storage, 0, 0, self.graph.leaf())
+        ids = tape.hold(8 * self.tokens)
+        node = self.graph.add((table,), (ids,), lambda _: (tape.hold(size, GRADIENT),))
+        return Value(x.storage, x.elements, x.item_bytes, node)
 
     def _lay(self) -> None:
         """Count what the layers not acted out hold after the forward pass.
@@ -187,7 +198,16 @@ class _Step:
         tape_bytes = tokens * self.shape.hidden * item
         hidden = self.decoder.to(hidden, item)
         raw = tape.hold(words * item, LOGITS)
-        node = graph.add((hidden,), (), lambda _: (tape.hold(tape_bytes),))
+        if self.plan.method.has_adapter:
+            node = graph.add((hidden,), (), lambda _: (tape.hold(tape_bytes),))
+        else:
+            weight = Value(hidden.storage, 0, 0, graph.leaf())
+            grown = self.shape.head.elements * item
+            node = graph.add(
+                (hidden, weight),
+                (hidden.storage,),
+                lambda _: (tape.hold(tape_bytes), tape.hold(grown, GRADIENT)),
+            )
         logits = Value(raw, words, item, node)
         if self.shape.softcap:
             logits = self._capped(logits)
@@ -283,14 +303,21 @@ class _Step:
         for kind, count in acted.above.items():
             self.tape.ballast(-count * self._held[kind].saved, ACTIVATION)
             if not accumulated:  # they have left their gradients behind
-                grown = _gradient_bytes(self.shape.blocks[kind], self.plan)
+                grown = _gradient_bytes(
+                    self.shape.blocks[kind], self.plan, self.habits.item_bytes
+                )
                 self.tape.ballast(count * grown, GRADIENT)
 
 
-def _gradient_bytes(block: Block, plan: Plan) -> int:
+def _gradient_bytes(block: Block, plan: Plan, item: int) -> int:
     method = plan.method
     if not method.has_adapter:
-        return 0
+        linears = [
+            n
+            for one in block.linears
+            for n in (one.elements, one.outputs)[: 1 + one.bias]
+        ]
+        return sum(rounded(item * n) for n in (*linears, *block.other_tensors))
     experts = (
         expert_adapter_tensors(block.mlp, method)
         if isinstance(block.mlp, Experts)
