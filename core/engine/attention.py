@@ -33,7 +33,9 @@ def shares_heads(*, has_flash: bool) -> Asks:
 def _becomes_half(x: Tensor) -> bool:
     """Whether attention sees 16-bit numbers, by themselves or narrowed by autocast."""
     kind = x.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+    dtype = (
+        torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+    )
     return dtype.itemsize == _HALF_BYTES
 
 
