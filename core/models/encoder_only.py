@@ -73,12 +73,29 @@ def modernbert(n: Numbers) -> ModelShape:
 
     The first layer has no norm before its attention; two of three layers see a window.
     """
+    first = _modernbert_first(n)
+    hidden, heads = n.whole("hidden_size"), first.attention.heads
+    shape = _classifier(n, first, (), embedding_dropout=False)
+    dense = Linear(
+        name="dense", inputs=hidden, outputs=hidden, bias=n.switch("classifier_bias")
+    )
+    return replace(
+        shape,
+        blocks=_modernbert_stack(n, first),
+        final_norm=first.norms * 3,
+        outer=(dense,),
+        # two kinds of layers, each with frequencies of its own, kept twice
+        buffers=(hidden // heads // 2 * 4,) * 2,
+        last_norm=True,
+    )
+
+
+def _modernbert_first(n: Numbers) -> Block:
     hidden, heads = n.whole("hidden_size"), n.whole("num_attention_heads")
     width = n.whole("intermediate_size")
     n.divides("hidden_size", hidden, "num_attention_heads", heads)
     bias, mlp_bias = n.switch("attention_bias"), n.switch("mlp_bias")
-    norm = (hidden, hidden) if n.switch("norm_bias") else (hidden,)
-    block = Block(
+    return Block(
         count=1,
         attention=Attention(
             heads=heads,
@@ -102,36 +119,27 @@ def modernbert(n: Numbers) -> ModelShape:
             ),
         ),
         norm="layer",
-        norms=norm,
+        norms=(hidden, hidden) if n.switch("norm_bias") else (hidden,),
         pre_norms=False,
         encoder=True,
     )
+
+
+def _modernbert_stack(n: Numbers, first: Block) -> tuple[Block, ...]:
+    """Return the kinds of layers; they take turns, so the last one's kind comes last."""
     layers = n.whole("num_hidden_layers")
     turn = n.optional("global_attn_every_n_layers") or _GLOBAL_TURN
-    far = -(-layers // turn) - 1  # besides the first
-    others = replace(block, count=far, norms=norm * 2, pre_norms=True)
+    count = -(-layers // turn) - 1  # besides the first
+    far = replace(first, count=count, norms=first.norms * 2, pre_norms=True)
     window = n.optional("local_attention")
     near = replace(
-        others,
-        count=layers - 1 - far,
-        attention=replace(block.attention, window=window),
+        far,
+        count=layers - 1 - count,
+        attention=replace(first.attention, window=window),
     )
-    # They take turns; what counts is which kind the last layer is of.
     ends_far = (layers - 1) % turn == 0
-    order = (block, near, others) if ends_far else (block, others, near)
-    shape = _classifier(n, block, (), embedding_dropout=False)
-    dense = Linear(
-        name="dense", inputs=hidden, outputs=hidden, bias=n.switch("classifier_bias")
-    )
-    return replace(
-        shape,
-        blocks=tuple(one for one in order if one.count),
-        final_norm=norm * 3,
-        outer=(dense,),
-        # two kinds of layers, each with frequencies of its own, kept twice
-        buffers=(hidden // heads // 2 * 4,) * 2,
-        last_norm=True,
-    )
+    order = (first, near, far) if ends_far else (first, far, near)
+    return tuple(block for block in order if block.count)
 
 
 def _encoder(n: Numbers) -> ModelShape:
