@@ -17,7 +17,7 @@ from core.plan.plan import Method, Plan, Training
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
-    # of expert stacks, that some targets are layers and some are not
+    # peft, of rank patterns that are for expert stacks and not for layers
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
 
