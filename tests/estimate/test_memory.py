@@ -104,7 +104,7 @@ PLANS = some.builds(
 MODELS = some.sampled_from(sorted(facts.id for facts in catalogue()))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(plan=PLANS, model=MODELS, loop=some.sampled_from(["tunesmith", "plain"]))
 def test_no_plan_makes_the_estimate_fail(plan: Plan, model: str, loop: Any) -> None:
     """Every plan has a price with sound bounds, on any device."""
