@@ -20,11 +20,11 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.estimate_random import MODELS, random_plan
-from core.estimate import allocator as allocators
-from core.estimate.allocator import Allocator
+from core.estimate.acting import allocator as allocators
+from core.estimate.acting.allocator import Allocator
+from core.estimate.acting.replay import Replayed, replay
 from core.estimate.loop import habits
 from core.estimate.outside import workspace_bytes
-from core.estimate.replay import Replayed, replay
 from core.hardware.budget import device_budget
 from core.models.catalogue import catalogue_shape
 from core.models.shape import ModelShape

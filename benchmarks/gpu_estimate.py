@@ -11,7 +11,7 @@ to what happened: nothing that was called "fits" or "tight" may run out of memor
 
 FILE is JSON and is written after every run: a second call goes on where the first
 stopped. It also holds, for `core.estimate.outside`, what the process holds beyond
-torch's memory, and, for `core.estimate.forecast`, the tokens a second.
+torch's memory, and, for `core.planner.forecast`, the tokens a second.
 
 ``--rehearse`` plays the whole thing on the processor with tiny models and a counter in
 the card's place. Its file says so, and its figures mean nothing.
@@ -32,12 +32,12 @@ from typing import Any
 
 from benchmarks.gpu_suite import Setting, rehearsal, suite
 from core.durable import replace_text
-from core.estimate.forecast import forecast
 from core.estimate.memory import estimate
 from core.estimate.outside import workspace_bytes
 from core.hardware.budget import DeviceBudget, cpu_budget, of_gpu
 from core.hardware.gpu import gpus
 from core.plan.codec import to_toml
+from core.planner.forecast import forecast
 from core.units import bytes_text
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed [--json FILE]
 
-No constant of `core.estimate.forecast` was fitted to a row; its two shares of the product
+No constant of `core.planner.forecast` was fitted to a row; its two shares of the product
 rate (GeForce, all others) were settled with these in sight. They are other people's loops (plain Trainer, FlashAttention 2), so what
 is slower in them than here counts against the forecast all the same.
 
@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.estimate.forecast import Forecast, forecast
 from core.hardware.budget import device_budget
 from core.models.catalogue import catalogue_shape
 from core.models.reading import read_shape
 from core.models.shape import ModelShape
 from core.plan.plan import Method, MethodKind, Plan, Training
+from core.planner.forecast import Forecast, forecast
 
 _QWEN: dict[str, dict[str, Any]] = {
     "Qwen-1.8B": {"hidden_size": 2048, "intermediate_size": 5504,

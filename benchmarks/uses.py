@@ -22,7 +22,7 @@ import transformers
 
 from core.engine.device import compute_for
 from core.engine.load import add_adapter, load_base
-from core.estimate.uses import use_estimate
+from core.estimate.uses.price import use_estimate
 from core.hardware.budget import cpu_budget
 from core.launch import worker_command, worker_environment
 from core.models.folder import folder_shape

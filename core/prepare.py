@@ -13,9 +13,7 @@ from core import durable
 from core.data.load import count_accepted_rows
 from core.data.starter import starter_file
 from core.errors import ModelError, PlanError, WouldNotFit
-from core.estimate.advice import fit_plan, recommend
 from core.estimate.answer import MemoryEstimate
-from core.estimate.forecast import forecast
 from core.estimate.learned import Outcome
 from core.estimate.memory import estimate
 from core.estimate.targets import missing_targets
@@ -27,6 +25,8 @@ from core.places import Places
 from core.plan.fields import with_value
 from core.plan.plan import DataChoice, Method, ModelChoice, Plan, Training
 from core.plan.problems import Problem, problems
+from core.planner.advice import fit_plan, recommend
+from core.planner.forecast import forecast
 from core.runs.folder import RunFolder, create_run
 from core.runs.outcomes import read_outcomes
 

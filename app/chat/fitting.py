@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.chat.views import ChatFacts
 from app.qtwork.background import Background
 from core.errors import PlanError
-from core.estimate.uses import UseEstimate, use_estimate
+from core.estimate.uses.price import UseEstimate, use_estimate
 from core.hardware.budget import DeviceBudget, device_budget
 from core.hardware.machine import machine
 from core.library.record import AdapterRecord

@@ -9,7 +9,7 @@ from typing import Literal
 from app.chat.transcript import Speaker, Transcript
 from app.theme.tokens import Tone
 from core.chat.events import Sampling
-from core.estimate.uses import UseEstimate
+from core.estimate.uses.price import UseEstimate
 from core.library.record import AdapterRecord
 from core.models.facts import ModelFacts
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from app.fits.state import FitsState
 from app.setup.time_view import span
 from app.setup.words import METHOD_NAMES, verdict_words
-from core.estimate.which_card import CardFit, smallest
 from core.hardware.cards import CardKind
+from core.planner.which_card import CardFit, smallest
 from core.units import GIB, bytes_text, rough_duration_text
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from app.fits.state import FitsState
 from app.setup.parts_view import PartRow, part_sizes, present_parts
 from app.setup.words import verdict_words
-from core.estimate.uses import UseEstimate, UseKind
+from core.estimate.uses.price import UseEstimate, UseKind
 from core.units import bytes_text
 
 if TYPE_CHECKING:

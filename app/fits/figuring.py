@@ -32,11 +32,11 @@ from app.setup.words import TRAINABLE
 from core.errors import TunesmithError
 from core.estimate.answer import MemoryEstimate
 from core.estimate.explain import explain
-from core.estimate.forecast import forecast
-from core.estimate.uses import UseEstimate
-from core.estimate.which_card import CardFit, in_order
+from core.estimate.uses.price import UseEstimate
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
+from core.planner.forecast import forecast
+from core.planner.which_card import CardFit, in_order
 
 _PAUSE_MS: Final = 120
 

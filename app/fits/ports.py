@@ -11,7 +11,6 @@ from app.services import Services
 from app.setup.draft import draft_file
 from core import durable
 from core.errors import PlanError
-from core.estimate.advice import Fit, fit_plan
 from core.estimate.answer import MemoryEstimate
 from core.estimate.learned import Outcome
 from core.estimate.loop import habits
@@ -24,6 +23,7 @@ from core.models.shape import ModelShape
 from core.places import Places
 from core.plan.codec import read_plan
 from core.plan.plan import Plan
+from core.planner.advice import Fit, fit_plan
 from core.runs.outcomes import read_outcomes
 
 

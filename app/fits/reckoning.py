@@ -11,17 +11,17 @@ from app.fits.axes import axes
 from app.fits.ports import Estimator
 from app.fits.state import USES, Estimates, Price, Prices
 from core.errors import TunesmithError
-from core.estimate.advice import max_seq_len
 from core.estimate.answer import MemoryEstimate, Verdict
 from core.estimate.learned import Outcome
-from core.estimate.uses import UseEstimate, use_estimate
-from core.estimate.which_card import CardFit, card_fit
+from core.estimate.uses.price import UseEstimate, use_estimate
 from core.hardware.budget import DeviceBudget
 from core.hardware.cards import cards
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
 from core.plan.fields import with_value
 from core.plan.plan import MethodKind, Plan
+from core.planner.advice import max_seq_len
+from core.planner.which_card import CardFit, card_fit
 
 _BETTER: Final[tuple[tuple[MethodKind, frozenset[Verdict]], ...]] = (
     ("lora", frozenset({"fits"})),

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from app.setup.state import ExactState, Failure
-from core.estimate.advice import Fit
 from core.estimate.answer import MemoryEstimate
 from core.estimate.explain import Formula
-from core.estimate.forecast import Forecast
 from core.estimate.learned import Outcome
-from core.estimate.uses import UseEstimate, UseKind
-from core.estimate.which_card import CardFit
+from core.estimate.uses.price import UseEstimate, UseKind
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
 from core.plan.fields import value_of, with_value
 from core.plan.plan import MethodKind, Plan
+from core.planner.advice import Fit
+from core.planner.forecast import Forecast
+from core.planner.which_card import CardFit
 
 Shown = Literal["all", "fits", "here"]
 Estimates = Mapping[MethodKind, MemoryEstimate]

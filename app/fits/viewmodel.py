@@ -23,7 +23,6 @@ from app.setup.fit_work import out_of_reach
 from app.setup.state import Failure
 from app.setup.words import TRAINABLE
 from core.errors import TunesmithError
-from core.estimate.advice import Fit
 from core.estimate.learned import Outcome
 from core.hardware.budget import DeviceBudget
 from core.hardware.cards import cards
@@ -32,6 +31,7 @@ from core.models.shape import ModelShape
 from core.models.starter import STARTER_ID
 from core.plan.fields import with_value
 from core.plan.plan import MethodKind, ModelChoice, Plan
+from core.planner.advice import Fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

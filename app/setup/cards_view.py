@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.setup.words import verdict_words
-from core.estimate.which_card import CardFit, smallest
+from core.planner.which_card import CardFit, smallest
 from core.units import bytes_text
 
 if TYPE_CHECKING:

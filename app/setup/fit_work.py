@@ -15,17 +15,17 @@ from app.setup.ports import Ports
 from app.setup.state import ExactState, Failure, FitState
 from app.setup.words import TRAINABLE
 from core.errors import TunesmithError
-from core.estimate.advice import Fit
 from core.estimate.answer import MemoryEstimate
-from core.estimate.forecast import Forecast
 from core.estimate.learned import Outcome
-from core.estimate.which_card import CardFit
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
 from core.plan.fields import BY_KEY, value_of, with_value
 from core.plan.plan import MethodKind, Plan
 from core.plan.problems import out_of_limits
+from core.planner.advice import Fit
+from core.planner.forecast import Forecast
+from core.planner.which_card import CardFit
 
 _ALL: Final[tuple[MethodKind, ...]] = ("lora", "qlora", "lora8", "full")
 _PRICED: Final = frozenset({

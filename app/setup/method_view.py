@@ -11,11 +11,11 @@ from app.setup.settings_view import SettingsView, present_settings
 from app.setup.state import FitState
 from app.setup.words import METHOD_NAMES, TRAINABLE, joined, verdict_words
 from core.estimate.answer import MemoryEstimate
-from core.estimate.forecast import Forecast
 from core.hardware.budget import DeviceBudget
 from core.plan.fields import BY_KEY, value_of
 from core.plan.plan import MethodKind, Plan
 from core.plan.problems import Problem
+from core.planner.forecast import Forecast
 from core.units import bytes_text
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.setup.settings_view import value_text
-from core.estimate.advice import Fit
 from core.plan.fields import BY_KEY
+from core.planner.advice import Fit
 from core.units import bytes_text
 
 

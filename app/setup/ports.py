@@ -17,14 +17,11 @@ from core.data.layout import columns_of
 from core.data.read import open_source
 from core.data.records import Record
 from core.data.starter import starter_file
-from core.estimate.advice import Fit, fit_plan, recommend
 from core.estimate.answer import MemoryEstimate
 from core.estimate.explain import Formula, explain
-from core.estimate.forecast import Forecast, forecast
 from core.estimate.learned import Outcome
 from core.estimate.loop import habits
 from core.estimate.memory import estimate, tensors
-from core.estimate.which_card import CardFit, which_cards
 from core.hardware.budget import DeviceBudget, device_budget
 from core.hardware.cards import cards
 from core.models.added import add_model
@@ -33,6 +30,9 @@ from core.models.find import all_models, config_of, find_model, shape_of
 from core.models.shape import ModelShape
 from core.places import Places
 from core.plan.plan import MethodKind, Plan
+from core.planner.advice import Fit, fit_plan, recommend
+from core.planner.forecast import Forecast, forecast
+from core.planner.which_card import CardFit, which_cards
 from core.prepare import new_run
 from core.runs.folder import RunFolder
 from core.runs.outcomes import read_outcomes
@@ -58,7 +58,7 @@ class Estimator(Protocol):
 
 
 class Forecaster(Protocol):
-    """Says how fast a plan would learn: `core.estimate.forecast.forecast`."""
+    """Says how fast a plan would learn: `core.planner.forecast.forecast`."""
 
     def __call__(
         self,

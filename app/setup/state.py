@@ -12,15 +12,15 @@ from typing import Final, Literal
 from app.qtwork.window_words import in_window
 from app.setup.report import DataReport, Preview
 from core.errors import TunesmithError
-from core.estimate.advice import Fit
 from core.estimate.answer import MemoryEstimate
 from core.estimate.explain import Formula
-from core.estimate.forecast import Forecast
-from core.estimate.which_card import CardFit
 from core.hardware.budget import DeviceBudget
 from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
 from core.plan.plan import MethodKind, Plan
+from core.planner.advice import Fit
+from core.planner.forecast import Forecast
+from core.planner.which_card import CardFit
 
 Step = Literal["model", "data", "method", "fit", "start"]
 STEPS: Final[tuple[Step, ...]] = ("model", "data", "method", "fit", "start")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from app.setup.report import DataReport
-from core.estimate.forecast import Forecast
 from core.hardware.budget import DeviceBudget
 from core.plan.plan import Plan
+from core.planner.forecast import Forecast
 from core.units import rough_duration_text
 
 _ROWS: Final = 1000  # rows the time is told for while the data is not chosen

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.setup.state import Work
 from core.estimate.answer import MemoryEstimate, Verdict
-from core.estimate.uses import UseEstimate
+from core.estimate.uses.price import UseEstimate
 from core.plan.plan import MethodKind
 from core.units import bytes_text, duration_text
 

@@ -10,13 +10,13 @@ from core.cli.table import pairs, table
 from core.cli.uses import answer_use, formulas_document, formulas_text
 from core.estimate.answer import MemoryEstimate
 from core.estimate.explain import explain
-from core.estimate.forecast import forecast
 from core.estimate.loop import compute_dtype
 from core.estimate.memory import estimate, estimates
 from core.hardware.budget import DeviceBudget
 from core.models.find import config_of, find_to_estimate
 from core.plan.codec import to_tree
 from core.plan.plan import Plan
+from core.planner.forecast import forecast
 from core.runs.outcomes import read_outcomes
 from core.units import bytes_text
 from core.wire import to_json

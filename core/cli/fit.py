@@ -8,14 +8,14 @@ from core.cli.plan_flags import given_keys, plan_with_flags
 from core.cli.request import Request
 from core.cli.speed import speed_document, speed_text
 from core.cli.table import table
-from core.estimate.advice import Change, Fit, fit_plan
-from core.estimate.forecast import Forecast, forecast
-from core.estimate.ranking import rank
-from core.estimate.which_card import CardFit, smallest, which_cards
 from core.hardware.budget import DeviceBudget
 from core.models.catalogue import catalogue, catalogue_shape
 from core.plan.codec import field_named, to_tree
 from core.plan.plan import Plan
+from core.planner.advice import Change, Fit, fit_plan
+from core.planner.forecast import Forecast, forecast
+from core.planner.ranking import rank
+from core.planner.which_card import CardFit, smallest, which_cards
 from core.runs.outcomes import read_outcomes
 from core.units import bytes_text, count_text
 

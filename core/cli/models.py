@@ -9,7 +9,6 @@ from core.cli.request import Request
 from core.cli.starter import ensure_starter, follow_task
 from core.cli.table import pairs, table
 from core.errors import ModelError
-from core.estimate.ranking import Ranked, rank
 from core.models.added import add_model, remove_model
 from core.models.facts import ModelFacts
 from core.models.find import all_models, find_model, find_to_estimate, shape_of
@@ -17,6 +16,7 @@ from core.models.shape import ModelShape
 from core.models.starter import STARTER_ID
 from core.models.trash import delete_model
 from core.plan.plan import Plan
+from core.planner.ranking import Ranked, rank
 from core.runs.outcomes import read_outcomes
 from core.units import bytes_text, count_text
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from core.estimate.forecast import Forecast
 from core.hardware.budget import DeviceBudget
 from core.plan.plan import Plan
+from core.planner.forecast import Forecast
 from core.units import count_text, rough_duration_text
 from core.wire import to_json
 

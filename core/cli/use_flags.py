@@ -3,7 +3,7 @@
 import argparse
 from typing import get_args
 
-from core.estimate.use_answer import ExportFormat, UseKind
+from core.estimate.uses.answer import ExportFormat, UseKind
 
 
 def add_use_flags(parser: argparse.ArgumentParser) -> None:

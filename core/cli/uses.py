@@ -11,7 +11,7 @@ from core.cli.table import pairs, table
 from core.errors import RequestError
 from core.estimate.answer import Components
 from core.estimate.explain import Formula
-from core.estimate.uses import UseEstimate, use_estimate
+from core.estimate.uses.price import UseEstimate, use_estimate
 from core.hardware.budget import DeviceBudget
 from core.hardware.machine import machine
 from core.models.shape import ModelShape

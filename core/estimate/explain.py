@@ -7,12 +7,12 @@ leave open is named, never hidden.
 from dataclasses import dataclass
 from typing import Final
 
+from core.estimate.acting.step import step_peak
+from core.estimate.acting.tape import ACTIVATION, WORKSPACE, Kind, Tape
 from core.estimate.answer import Loop, MemoryEstimate
 from core.estimate.loop import Habits, chunk_tokens, habits
 from core.estimate.outside import workspace_bytes
 from core.estimate.static import Static, adapter_tensors, is_target, static
-from core.estimate.step import step_peak
-from core.estimate.tape import ACTIVATION, WORKSPACE, Kind, Tape
 from core.estimate.wording import Term, summed
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape

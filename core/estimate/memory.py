@@ -1,13 +1,16 @@
 """Will it fit? Peak memory of one plan on one device, from the model's shape alone.
 
 No torch, no weights, a few milliseconds. Static bytes are exact; the step's peak is
-acted out (`core.estimate.step`); what lies outside the tensors (`core.estimate.outside`)
+acted out (`core.estimate.acting.step`); what lies outside the tensors (`core.estimate.outside`)
 is measured per architecture, and the bounds say how far it varies.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from core.estimate.acting.replay import replay
+from core.estimate.acting.step import StepPeak, step_peak
+from core.estimate.acting.tape import rounded
 from core.estimate.answer import (
     Components,
     Disk,
@@ -18,10 +21,7 @@ from core.estimate.corrected import Figures, corrected
 from core.estimate.learned import Learned, Outcome
 from core.estimate.loop import Habits, habits
 from core.estimate.outside import Outside, outside, workspace_bytes
-from core.estimate.replay import replay
 from core.estimate.static import Static, adapter_tensors, static
-from core.estimate.step import StepPeak, step_peak
-from core.estimate.tape import rounded
 from core.estimate.verdict import judge
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape

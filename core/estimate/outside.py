@@ -9,9 +9,9 @@ run to run; `benchmarks.gpu_estimate` writes what another card's is.
 
 from dataclasses import dataclass
 
+from core.estimate.acting.replay import Replayed
+from core.estimate.acting.step import StepPeak
 from core.estimate.loop import Habits
-from core.estimate.replay import Replayed
-from core.estimate.step import StepPeak
 from core.hardware.budget import DeviceBudget
 from core.units import MIB
 

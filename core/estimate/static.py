@@ -6,8 +6,8 @@ Every tensor is rounded up to 512 bytes, as the CUDA allocator does.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from core.estimate.acting.tape import rounded
 from core.estimate.loop import Habits
-from core.estimate.tape import rounded
 from core.models.shape import Experts, Linear, ModelShape
 from core.plan.plan import ALL_LINEAR, Method, Optimizer
 

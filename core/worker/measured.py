@@ -13,7 +13,6 @@ from core.engine.device import Compute
 from core.engine.schedule import Course
 from core.engine.standing import Standing
 from core.errors import DiskFull, TunesmithError
-from core.estimate.forecast import reference_tokens_per_s
 from core.estimate.learned import Outcome
 from core.estimate.loop import rounded_width
 from core.estimate.repriced import MicroBatch, Repriced, repriced
@@ -22,6 +21,7 @@ from core.models.find import find_model, shape_of
 from core.models.shape import ModelShape
 from core.places import Places
 from core.plan.plan import Plan, Training
+from core.planner.forecast import reference_tokens_per_s
 from core.runs.folder import RunFolder
 from core.runs.outcomes import own_outcome, read_outcomes, remember
 from core.units import parse_bytes

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from core.estimate.advice import fit_plan, max_batch, max_seq_len, recommend
 from core.estimate.memory import estimate
 from core.hardware.budget import device_budget
 from core.models.catalogue import catalogue_shape
 from core.models.shape import ModelShape
 from core.plan.fields import value_of, with_value
 from core.plan.plan import Method, Plan, Training
+from core.planner.advice import fit_plan, max_batch, max_seq_len, recommend
 from core.units import GIB
 
 WISH = Plan(

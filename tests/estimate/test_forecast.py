@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.estimate.forecast import Forecast, forecast, reference_tokens_per_s
 from core.estimate.learned import Outcome
 from core.estimate.loop import habits
-from core.estimate.work import work
 from core.hardware.budget import DeviceBudget, cpu_budget, device_budget
 from core.models.catalogue import catalogue, catalogue_shape
 from core.models.shape import ModelShape
 from core.plan.fields import with_value
 from core.plan.plan import Method, ModelChoice, Plan, Training
+from core.planner.forecast import Forecast, forecast, reference_tokens_per_s
+from core.planner.work import work
 from core.units import GIB
 
 LLAMA = "meta-llama/Llama-3.1-8B"

@@ -1,9 +1,9 @@
 """Which models a device can train."""
 
-from core.estimate.ranking import rank
 from core.hardware.budget import device_budget
 from core.models.catalogue import catalogue, catalogue_shape
 from core.plan.plan import Plan
+from core.planner.ranking import rank
 from core.units import GIB
 
 

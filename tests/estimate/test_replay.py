@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.estimate.allocator import Allocator
+from core.estimate.acting.allocator import Allocator
 from core.estimate.answer import MemoryEstimate
 from core.estimate.memory import estimate
 from core.hardware.budget import DeviceBudget, device_budget

@@ -6,15 +6,15 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.estimate.advice import fit_plan
-from core.estimate.knobs import Knob, Setting, knobs, turned
 from core.estimate.memory import estimate
-from core.estimate.search import Search, slowness
 from core.hardware.budget import device_budget
 from core.models.catalogue import catalogue_shape
 from core.models.shape import ModelShape
 from core.plan.fields import changed_keys, value_of
 from core.plan.plan import Method, Plan, Training
+from core.planner.advice import fit_plan
+from core.planner.knobs import Knob, Setting, knobs, turned
+from core.planner.search import Search, slowness
 from core.units import GIB
 
 SMALL = "Qwen/Qwen2.5-0.5B"

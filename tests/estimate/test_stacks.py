@@ -7,10 +7,10 @@ import pytest
 
 from core.engine.dryrun import dry_run
 from core.errors import ModelError
+from core.estimate.acting.stacks import StackStep
+from core.estimate.acting.tape import Tape
 from core.estimate.loop import habits
 from core.estimate.memory import estimate, tensors
-from core.estimate.stacks import StackStep
-from core.estimate.tape import Tape
 from core.hardware.budget import device_budget
 from core.models.reading import read_shape
 from core.plan.plan import Method, Plan, Training

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from core.estimate.use_answer import ExportFormat
-from core.estimate.uses import UseEstimate, UseKind, use_estimate
+from core.estimate.uses.answer import ExportFormat
+from core.estimate.uses.price import UseEstimate, UseKind, use_estimate
 from core.hardware.budget import DeviceBudget, cpu_budget, device_budget
 from core.models.catalogue import catalogue, catalogue_shape
 from core.models.reading import read_shape

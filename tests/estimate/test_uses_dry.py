@@ -15,9 +15,9 @@ from core.engine.learner import Learner
 from core.engine.ledger import Ledger
 from core.engine.load import kernel_for
 from core.engine.weightless import make_fake, on_meta
+from core.estimate.acting.prefill import measure_loss, read_prompt
 from core.estimate.loop import habits
-from core.estimate.prefill import measure_loss, read_prompt
-from core.estimate.use_memory import chat_habits
+from core.estimate.uses.memory import chat_habits
 from core.hardware.budget import device_budget
 from core.models.catalogue import catalogue_config
 from core.models.reading import read_shape

@@ -1,12 +1,12 @@
 """Which card a plan would need."""
 
 from core.estimate.memory import estimate
-from core.estimate.which_card import smallest, which_cards
 from core.hardware.budget import card_budget
 from core.hardware.cards import cards
 from core.models.catalogue import catalogue_shape
 from core.models.shape import ModelShape
 from core.plan.plan import Method, Plan, Training
+from core.planner.which_card import smallest, which_cards
 from core.units import GIB
 
 PLAN = Plan(method=Method(kind="qlora"), train=Training(gradient_checkpointing=True))

@@ -22,7 +22,7 @@ from core.chat.events import (
     Sampling,
 )
 from core.errors import WorkFailed
-from core.estimate.uses import use_estimate
+from core.estimate.uses.price import use_estimate
 from core.hardware.budget import device_budget
 from core.library.record import AdapterRecord
 from core.models.catalogue import catalogue_shape

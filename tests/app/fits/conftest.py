@@ -14,7 +14,6 @@ from app.fits.ports import FitsPorts, formula_tensors
 from app.fits.viewmodel import FitsViewModel
 from app.qtwork.navigator import Navigator
 from core.errors import ModelError
-from core.estimate.advice import fit_plan
 from core.estimate.memory import estimate
 from core.hardware.budget import DeviceBudget, device_budget
 from core.models.catalogue import catalogue_config, catalogue_facts, catalogue_shape
@@ -22,6 +21,7 @@ from core.models.facts import ModelFacts
 from core.models.shape import ModelShape
 from core.plan.fields import with_value
 from core.plan.plan import ModelChoice, Plan
+from core.planner.advice import fit_plan
 from core.units import GIB
 from tests.app.setup.made import BUDGET
 

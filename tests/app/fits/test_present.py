@@ -27,17 +27,17 @@ from app.fits.reckoning import (
 from app.fits.report import answer_text, picture_name, title_lines
 from app.fits.state import FitsState, Price, into_draft
 from app.setup.state import Failure
-from core.estimate.advice import max_seq_len
 from core.estimate.answer import Verdict
 from core.estimate.explain import explain
 from core.estimate.learned import Learned
 from core.estimate.memory import estimate, estimates
-from core.estimate.uses import UseEstimate
-from core.estimate.which_card import which_cards
+from core.estimate.uses.price import UseEstimate
 from core.hardware.budget import device_budget
 from core.models.catalogue import catalogue_shape
 from core.plan.fields import with_value
 from core.plan.plan import Plan
+from core.planner.advice import max_seq_len
+from core.planner.which_card import which_cards
 from core.units import GIB
 from tests.app.fits.conftest import DRAFT, LARGE, MIDDLE, SMALL, known, shape_of
 from tests.app.setup.made import estimate as made_estimate

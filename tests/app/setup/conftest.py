@@ -15,11 +15,8 @@ from app.qtwork.navigator import Navigator
 from app.setup.ports import Ports, columns_of_file, formula_tensors
 from app.setup.viewmodel import SetupViewModel
 from core.errors import ModelError
-from core.estimate.advice import fit_plan, recommend
 from core.estimate.explain import explain
-from core.estimate.forecast import forecast
 from core.estimate.memory import estimate
-from core.estimate.which_card import which_cards
 from core.hardware.budget import DeviceBudget, device_budget
 from core.hardware.cards import cards
 from core.models.catalogue import catalogue_shape
@@ -28,6 +25,9 @@ from core.models.shape import ModelShape
 from core.models.starter import STARTER_HUB_ID
 from core.places import Places
 from core.plan.plan import Plan
+from core.planner.advice import fit_plan, recommend
+from core.planner.forecast import forecast
+from core.planner.which_card import which_cards
 from core.runs.folder import RunFolder
 from tests.app.setup.made import BUDGET, facts
 

@@ -20,10 +20,10 @@ from app.widgets.part_table import PartLine, PartTable
 from core.estimate.answer import Components
 from core.estimate.explain import Formula
 from core.estimate.learned import Learned
-from core.estimate.which_card import CardFit, which_cards
 from core.models.catalogue import catalogue_shape
 from core.models.starter import STARTER_HUB_ID
 from core.plan.plan import Plan, Training
+from core.planner.which_card import CardFit, which_cards
 from core.units import GIB
 from tests.app.setup.conftest import Maker
 from tests.app.setup.made import BUDGET, estimate

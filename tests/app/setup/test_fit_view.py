@@ -7,14 +7,14 @@ from dataclasses import replace
 from app.setup.fit_view import FitView, present_fit
 from app.setup.method_view import present_method
 from app.setup.state import FitState
-from core.estimate.advice import Change, Fit
 from core.estimate.answer import Components
-from core.estimate.forecast import Forecast
 from core.hardware.gpu import GpuProcess
 from core.models.catalogue import catalogue_shape
 from core.models.starter import STARTER_HUB_ID
 from core.plan.fields import with_value
 from core.plan.plan import Plan
+from core.planner.advice import Change, Fit
+from core.planner.forecast import Forecast
 from core.units import GIB
 from tests.app.setup.made import BUDGET, estimate
 

@@ -15,10 +15,10 @@ from app.setup.time_view import (
     time_line,
     time_text,
 )
-from core.estimate.forecast import Forecast
 from core.hardware.budget import DeviceBudget
 from core.plan.fields import with_value
 from core.plan.plan import Plan
+from core.planner.forecast import Forecast
 from core.units import GIB
 from tests.app.setup.made import BUDGET, ready, report
 

@@ -5,8 +5,8 @@ temporaries of one C++ expression live until its end, so they are counted togeth
 Sizes: an operation on `n` elements of `b` bytes takes ``n * b`` bytes.
 """
 
-from core.estimate.graph import Graph, Value
-from core.estimate.tape import ACTIVATION, Kind, Storage, Tape
+from core.estimate.acting.graph import Graph, Value
+from core.estimate.acting.tape import ACTIVATION, Kind, Storage, Tape
 
 
 class Ops:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from core.estimate.loop import habits
 from core.estimate.static import adapter_tensors, frozen_bytes, is_target
-from core.estimate.use_answer import ExportFormat, Need, UsePart, Where
+from core.estimate.uses.answer import ExportFormat, Need, UsePart, Where
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
 from core.plan.plan import Plan

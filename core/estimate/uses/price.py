@@ -5,16 +5,16 @@ Pure, no torch, a few milliseconds; device, main memory and disk are each judged
 
 from collections.abc import Mapping
 
-from core.estimate.use_answer import (
+from core.estimate.uses.answer import (
     ExportFormat,
     Need,
     UseEstimate,
     UseKind,
     UsePart,
 )
-from core.estimate.use_files import export_need, merge_need
-from core.estimate.use_memory import chat_need, evaluate_need
-from core.estimate.use_verdict import verdict_of
+from core.estimate.uses.files import export_need, merge_need
+from core.estimate.uses.memory import chat_need, evaluate_need
+from core.estimate.uses.verdict import verdict_of
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
 from core.plan.plan import Plan

@@ -7,11 +7,18 @@ kind are acted out on top of the whole cache.
 
 from dataclasses import dataclass, replace
 
-from core.estimate.decoder import Decoder
-from core.estimate.graph import Backward, Graph, Node, Value
+from core.estimate.acting.decoder import Decoder
+from core.estimate.acting.graph import Backward, Graph, Node, Value
+from core.estimate.acting.tape import (
+    ACTIVATION,
+    LOGITS,
+    WORKSPACE,
+    Storage,
+    Tape,
+    rounded,
+)
 from core.estimate.loop import Habits, chunk_tokens
 from core.estimate.static import is_target
-from core.estimate.tape import ACTIVATION, LOGITS, WORKSPACE, Storage, Tape, rounded
 from core.models.shape import Attention, Block, ModelShape
 from core.plan.plan import Method
 

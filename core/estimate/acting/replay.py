@@ -13,11 +13,11 @@ they are quantised), bitsandbytes' functional.py (``quantize_4bit``) and peft's
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from core.estimate.allocator import AllocatorTape
+from core.estimate.acting.allocator import AllocatorTape
+from core.estimate.acting.step import act_out
+from core.estimate.acting.tape import Storage
 from core.estimate.loop import Habits
 from core.estimate.static import adapter_tensors
-from core.estimate.step import act_out
-from core.estimate.tape import Storage
 from core.models.shape import Block, Linear, ModelShape
 from core.plan.plan import Method, Plan
 

@@ -9,7 +9,7 @@ import heapq
 import sys
 from collections.abc import Callable, Sequence
 
-from core.estimate.tape import Storage, Tape
+from core.estimate.acting.tape import Storage, Tape
 
 Gradient = Storage | None
 Backward = Callable[[Storage], Sequence[Gradient]]

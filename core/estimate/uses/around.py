@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from core.estimate.acting.prefill import ForwardPeak
+from core.estimate.acting.step import StepPeak
 from core.estimate.loop import Habits
 from core.estimate.outside import outside, workspace_bytes
-from core.estimate.prefill import ForwardPeak
-from core.estimate.step import StepPeak
-from core.estimate.use_answer import UsePart
+from core.estimate.uses.answer import UsePart
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
 from core.units import GIB, MIB

@@ -7,9 +7,9 @@ plain operations. Nothing is autocast: all run in a plain loop.
 
 from dataclasses import dataclass
 
-from core.estimate.decoder import Decoder
-from core.estimate.graph import Value
-from core.estimate.tape import GRADIENT, Storage
+from core.estimate.acting.decoder import Decoder
+from core.estimate.acting.graph import Value
+from core.estimate.acting.tape import GRADIENT, Storage
 from core.models.shape import Attention
 
 # The memory-efficient kernel wants a bias whose rows are multiples of this long.

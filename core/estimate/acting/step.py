@@ -8,13 +8,11 @@ pass. The peak is affine in their number, so its maximum lies at an end.
 from dataclasses import dataclass
 from functools import partial
 
-from core.estimate.acted import Acted, Held, all_layers, to_act
-from core.estimate.decoder import Decoder
-from core.estimate.graph import Graph, Value
-from core.estimate.loop import Habits, chunk_tokens
-from core.estimate.stacks import StackStep
-from core.estimate.static import expert_adapter_tensors, is_target
-from core.estimate.tape import (
+from core.estimate.acting.acted import Acted, Held, all_layers, to_act
+from core.estimate.acting.decoder import Decoder
+from core.estimate.acting.graph import Graph, Value
+from core.estimate.acting.stacks import StackStep
+from core.estimate.acting.tape import (
     ACTIVATION,
     GRADIENT,
     KINDS,
@@ -24,6 +22,8 @@ from core.estimate.tape import (
     Tape,
     rounded,
 )
+from core.estimate.loop import Habits, chunk_tokens
+from core.estimate.static import expert_adapter_tensors, is_target
 from core.models.shape import Block, Experts, ModelShape
 from core.plan.plan import Plan
 

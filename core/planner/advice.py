@@ -1,7 +1,7 @@
 """What to change so that a run fits, and which method to take, with reasons.
 
-`fit_plan` searches all combinations of the knobs (`core.estimate.knobs`) for the one
-that costs least of quality and time (`core.estimate.search`). The effective batch is
+`fit_plan` searches all combinations of the knobs (`core.planner.knobs`) for the one
+that costs least of quality and time (`core.planner.search`). The effective batch is
 kept: a smaller micro-batch is made up for by accumulation.
 """
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.estimate.answer import Loop, MemoryEstimate
-from core.estimate.knobs import LENGTH_STEP, Knob, knobs, turned
 from core.estimate.learned import Outcome
 from core.estimate.memory import estimate
-from core.estimate.search import Place, Search, slowness
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
 from core.plan.fields import BY_FLAG, BY_KEY, value_of, with_value
 from core.plan.plan import Method, MethodKind, Plan, Training
+from core.planner.knobs import LENGTH_STEP, Knob, knobs, turned
+from core.planner.search import Place, Search, slowness
 from core.units import bytes_text
 
 _LONGEST = 1 << 20

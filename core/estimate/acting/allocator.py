@@ -11,7 +11,7 @@ the younger segment is filled first.
 import bisect
 from typing import Final
 
-from core.estimate.tape import WORKSPACE, Kind, Storage, Tape
+from core.estimate.acting.tape import WORKSPACE, Kind, Storage, Tape
 from core.units import MIB
 
 _SMALL: Final = MIB

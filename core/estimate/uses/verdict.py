@@ -3,7 +3,7 @@
 from typing import Final
 
 from core.estimate.answer import Verdict
-from core.estimate.use_answer import Need, UseKind
+from core.estimate.uses.answer import Need, UseKind
 from core.estimate.verdict import judge
 from core.hardware.budget import DeviceBudget
 from core.units import bytes_text

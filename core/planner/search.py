@@ -13,12 +13,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from core.estimate.forecast import reference_tokens_per_s
-from core.estimate.knobs import Knob, turned
 from core.hardware.budget import DeviceBudget, card_budget
 from core.hardware.cards import card_of, find_card
 from core.models.shape import ModelShape
 from core.plan.plan import Plan
+from core.planner.forecast import reference_tokens_per_s
+from core.planner.knobs import Knob, turned
 
 Place = tuple[int, ...]
 """One combination: the number of a setting for every knob."""

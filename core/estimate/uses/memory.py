@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
+from core.estimate.acting.prefill import ForwardPeak, measure_loss, read_prompt
+from core.estimate.acting.tape import rounded
 from core.estimate.loop import Habits, habits
-from core.estimate.prefill import ForwardPeak, measure_loss, read_prompt
 from core.estimate.static import adapter_tensors, frozen_bytes
-from core.estimate.tape import rounded
-from core.estimate.use_answer import Need, UsePart
-from core.estimate.use_around import around
+from core.estimate.uses.answer import Need, UsePart
+from core.estimate.uses.around import around
 from core.estimate.wording import together
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape

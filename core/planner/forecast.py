@@ -21,11 +21,11 @@ from typing import Final, Literal
 from core.estimate.learned import Outcome
 from core.estimate.loop import Habits, habits
 from core.estimate.static import static
-from core.estimate.work import Work, work
 from core.hardware.budget import DeviceBudget
 from core.hardware.cards import Card, card_of
 from core.models.shape import ModelShape
 from core.plan.plan import Plan
+from core.planner.work import Work, work
 
 Basis = Literal["card", "runs"]
 

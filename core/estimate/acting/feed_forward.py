@@ -5,10 +5,10 @@ adapts them, peft 0.21 (ParamWrapper): the adapted weight of all experts of a la
 formed in full, kept until the backward pass, and gets a gradient as large.
 """
 
-from core.estimate.graph import Value
-from core.estimate.layers import Layers
+from core.estimate.acting.graph import Value
+from core.estimate.acting.layers import Layers
+from core.estimate.acting.tape import GRADIENT, WORKSPACE, Storage
 from core.estimate.static import adapts_experts, expert_ranks
-from core.estimate.tape import GRADIENT, WORKSPACE, Storage
 from core.models.shape import Experts, FeedForward
 
 

@@ -8,12 +8,19 @@ others hold what the second does.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.estimate.encoder import StackLayers
-from core.estimate.graph import Graph, Value
+from core.estimate.acting.encoder import StackLayers
+from core.estimate.acting.graph import Graph, Value
+from core.estimate.acting.scores import Around
+from core.estimate.acting.tape import (
+    ACTIVATION,
+    GRADIENT,
+    LOGITS,
+    Storage,
+    Tape,
+    rounded,
+)
 from core.estimate.loop import Habits
-from core.estimate.scores import Around
 from core.estimate.static import is_target
-from core.estimate.tape import ACTIVATION, GRADIENT, LOGITS, Storage, Tape, rounded
 from core.models.shape import Block, Linear, ModelShape
 from core.plan.plan import Plan
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.estimate.answer import MemoryEstimate
-from core.estimate.forecast import Forecast, forecast
 from core.estimate.learned import Outcome
 from core.estimate.memory import estimate
 from core.hardware.budget import card_budget
 from core.hardware.cards import Card, CardKind, cards
 from core.models.shape import ModelShape
 from core.plan.plan import Plan
+from core.planner.forecast import Forecast, forecast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ The order of operations and the lifetime of every local follow transformers 5.23
 ``modeling_*.py``; ``del`` stands where the original drops its last reference.
 """
 
-from core.estimate.feed_forward import FeedForwards
-from core.estimate.graph import Graph, Value
+from core.estimate.acting.feed_forward import FeedForwards
+from core.estimate.acting.graph import Graph, Value
+from core.estimate.acting.tape import WORKSPACE, Storage
 from core.estimate.loop import Habits
-from core.estimate.tape import WORKSPACE, Storage
 from core.models.shape import Attention, Block, Softmax
 from core.plan.plan import Method
 

@@ -4,11 +4,11 @@ Follows peft 0.21 (tuners/lora/layer.py, bnb.py), bitsandbytes 0.50
 (autograd/_functions.py) and transformers 5.23's modeling files.
 """
 
-from core.estimate.graph import Graph, Value
+from core.estimate.acting.graph import Graph, Value
+from core.estimate.acting.ops import Ops
+from core.estimate.acting.tape import GRADIENT, WORKSPACE, Storage
 from core.estimate.loop import Habits
-from core.estimate.ops import Ops
 from core.estimate.static import is_target
-from core.estimate.tape import GRADIENT, WORKSPACE, Storage
 from core.models.shape import Linear, NormKind
 from core.plan.plan import Method
 

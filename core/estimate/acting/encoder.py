@@ -10,10 +10,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from core.estimate.graph import Value
+from core.estimate.acting.graph import Value
+from core.estimate.acting.scores import Around, Scores, View
+from core.estimate.acting.tape import Storage
 from core.estimate.loop import Habits
-from core.estimate.scores import Around, Scores, View
-from core.estimate.tape import Storage
 from core.models.shape import Attention, Block, Experts, FeedForward, Linear
 
 

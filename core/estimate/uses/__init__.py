@@ -1,0 +1,1 @@
+"""What comes after training, priced: chat, evaluation, merging, export."""
