@@ -42,11 +42,29 @@ def config(name: str, layers: int) -> dict[str, Any]:
     return found
 
 
+WAYS: list[tuple[Any, bool]] = [("qlora", True), ("lora", False)]
+# The short suite takes each family small (test_families) and these in their real sizes.
+SHORT = {
+    ("HuggingFaceTB/SmolLM2-135M-Instruct", "lora"),
+    ("Qwen/Qwen2.5-1.5B-Instruct", "qlora"),
+    ("google/gemma-3-1b-it", "lora"),
+    ("openai-community/gpt2", "qlora"),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "checkpointing"), [("qlora", True), ("lora", False)])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "kind", "checkpointing"),
+    [
+        pytest.param(
+            name, *way, marks=[] if (name, way[0]) in SHORT else pytest.mark.long
+        )
+        for name in NAMES
+        for way in WAYS
+    ],
+)
 def test_the_formula_is_the_engine_within_one_percent(
-    name: str, checkpointing: bool, kind: Any
+    name: str, kind: Any, checkpointing: bool
 ) -> None:
     """Same tensors, same lifetimes: the two ways to the peak agree."""
     plan = Plan(
@@ -67,11 +85,13 @@ def test_the_formula_is_the_engine_within_one_percent(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checkpointing", [True, False])
+@pytest.mark.parametrize(
+    "checkpointing", [True, pytest.param(False, marks=pytest.mark.long)]
+)
 def test_two_shallow_models_tell_of_the_deep_one(checkpointing: bool) -> None:
     """The extrapolated peak is that of the whole model, to the byte."""
     plan = Plan(train=Training(seq_len=256, gradient_checkpointing=checkpointing))
-    real = config("HuggingFaceTB/SmolLM2-135M-Instruct", 7)
+    real = config("HuggingFaceTB/SmolLM2-135M-Instruct", 5)
 
     few = dry_run(real, plan, dtype="bf16")
     whole = dry_run(real, plan, dtype="bf16", whole=True)
