@@ -12,8 +12,8 @@ from app.fits.grid_view import GridView
 from app.fits.heat_view import HeatView
 from app.fits.state import Shown
 from app.fits.viewmodel import FitsViewModel
+from app.setup.bars import memory_row
 from app.setup.exact_row import ExactRow
-from app.setup.fit_view import BarRow
 from app.widgets.badge import Badge
 from app.widgets.buttons import SecondaryButton
 from app.widgets.card import Card
@@ -22,7 +22,7 @@ from app.widgets.fit_grid import FitGrid, GridCell, GridRow
 from app.widgets.heat_map import HeatMap
 from app.widgets.heat_paint import HeatCell, HeatGrid
 from app.widgets.layout import STRETCH, boxed, grow, row
-from app.widgets.memory_bar import MemoryBar, MemoryPart, MemoryRow
+from app.widgets.memory_bar import MemoryBar
 from app.widgets.notice import Notice
 from app.widgets.text import Text, plain_tip
 
@@ -106,27 +106,6 @@ class AnswerCard(Card):
 
     def _on_compared(self, compares: bool) -> None:  # noqa: FBT001 - Qt's signal
         self._model.compare_all(compares=compares)
-
-
-def memory_row(bar: BarRow) -> MemoryRow:
-    """Return `bar` as the widget takes it."""
-    return MemoryRow(
-        label=bar.label,
-        parts=tuple(
-            MemoryPart(
-                name=part.name,
-                size_bytes=part.size_bytes,
-                tip=part.tip,
-                series=part.series,
-            )
-            for part in bar.parts
-        ),
-        low_bytes=bar.low_bytes,
-        high_bytes=bar.high_bytes,
-        verdict=bar.verdict,
-        tone=bar.tone,
-        chosen=bar.is_chosen,
-    )
 
 
 class HeatCard(Card):

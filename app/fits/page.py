@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout
 
 from app import theme
 from app.fits.cards import AnswerCard, GridCard, HeatCard
@@ -22,9 +22,9 @@ from app.services import Services
 from app.widgets.buttons import IconButton, PrimaryButton
 from app.widgets.layout import STRETCH
 from app.widgets.page import Page, PageBody, PageHeader
+from app.widgets.picture import ask_where
 from core.plan.plan import Plan
 
-PICTURES = "Pictures (*.png);;All files (*)"
 _QUESTION_WIDTH: Final = 312
 _ROOM_BESIDE: Final = 740
 """Pixels the question and the answer need side by side."""
@@ -138,18 +138,10 @@ class FitsPage(Page):
 
     @Slot()
     def _on_save(self) -> None:
-        dialog = QFileDialog(self, "Save as picture", "", PICTURES)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png")  # before it asks whether to overwrite
-        dialog.selectFile(picture_name(self.model.state))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.save_to)
-        dialog.open()
+        ask_where(self, picture_name(self.model.state), self.save_to)
 
-    @Slot(str)
-    def save_to(self, name: str) -> None:
-        """Write bars and map to the file called `name`."""
-        path = Path(name)
+    def save_to(self, path: Path) -> None:
+        """Write bars and map to `path`."""
         try:
             save_answer(self.model.view, path, title_lines(self.model.state))
         except OSError as err:

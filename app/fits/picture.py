@@ -8,8 +8,9 @@ from typing import Final
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.fits.cards import heat_grid, memory_row
+from app.fits.cards import heat_grid
 from app.fits.present import FitsView
+from app.setup.bars import memory_row
 from app.widgets.heat_map import HeatMap
 from app.widgets.memory_bar import MemoryBar
 from app.widgets.picture import save_png

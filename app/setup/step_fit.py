@@ -11,17 +11,18 @@ from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QWidget
 
 from app import theme
+from app.setup.bars import memory_row
 from app.setup.exact_row import ExactRow
 from app.setup.fit_cards import Figures, OfferCard, OtherCard
 from app.setup.fit_text import as_text
-from app.setup.fit_view import BarRow, FitView, SliderValue
+from app.setup.fit_view import FitView, SliderValue
 from app.setup.viewmodel import SetupViewModel
 from app.widgets.badge import Badge
 from app.widgets.buttons import IconButton, SecondaryButton
 from app.widgets.card import Card
 from app.widgets.fields import LabeledSlider
 from app.widgets.layout import STRETCH, row
-from app.widgets.memory_bar import MemoryBar, MemoryPart, MemoryRow
+from app.widgets.memory_bar import MemoryBar
 from app.widgets.notice import Action, Notice
 from app.widgets.page import PageBody
 from app.widgets.picture import ask_where, save_png
@@ -114,7 +115,7 @@ class FitStep(PageBody):
         self.copy.setVisible(bool(view.bars))
         self.picture.setVisible(bool(view.bars))
         self.bar.show_rows(
-            [_bar(item) for item in view.bars],
+            [memory_row(item) for item in view.bars],
             free_bytes=view.free_bytes,
             free_label=view.free_label,
         )
@@ -207,23 +208,3 @@ class FitStep(PageBody):
             self._model.tell(str(err))
             return
         self._model.tell(f"Saved as {path.name}")
-
-
-def _bar(item: BarRow) -> MemoryRow:
-    return MemoryRow(
-        label=item.label,
-        parts=tuple(
-            MemoryPart(
-                name=part.name,
-                size_bytes=part.size_bytes,
-                tip=part.tip,
-                series=part.series,
-            )
-            for part in item.parts
-        ),
-        low_bytes=item.low_bytes,
-        high_bytes=item.high_bytes,
-        verdict=item.verdict,
-        tone=item.tone,
-        chosen=item.is_chosen,
-    )

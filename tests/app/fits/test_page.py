@@ -85,14 +85,14 @@ def test_the_answer_is_copied_and_saved(
     assert text.startswith("LoRA of Qwen3-4B")
     assert "GiB by batch and length" in text
     with qtbot.waitSignal(navigator.toasted) as told:
-        page.save_to(str(tmp_path / "answer.png"))
+        page.save_to(tmp_path / "answer.png")
     image = QImage(str(tmp_path / "answer.png"))
 
     assert "Saved as answer.png" == told.args[0]
     assert image.width() > 1600
     assert image.height() > 600
     with qtbot.waitSignal(navigator.toasted) as told:
-        page.save_to(str(tmp_path / "missing" / "answer.png"))
+        page.save_to(tmp_path / "missing" / "answer.png")
     assert "could not be written" in told.args[0]
 
 
