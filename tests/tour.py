@@ -32,6 +32,8 @@ README = {
     "chat-dark-100": "chat",
     "train-4-fit-light-100": "fit",
     "library-light-100": "library",
+    "fits-light-100": "fits",
+    "fits-map-dark-100": "fits-map",
 }
 ANSWER_TOKENS = 90
 PROMPT = "What is a good way to start the day?"
@@ -274,8 +276,12 @@ class Tour:
             self.picture(f"train-{at}-{step}")
 
     def _picture_fits(self) -> None:
-        """Picture the whole page for a card of 12 GiB, a screen at a time."""
+        """Picture the whole page for a model and a card, a screen at a time."""
         page = self.page("fits")
+        page.model.choose_model("Qwen/Qwen3-4B")
+        page.model.choose_method("qlora")
+        page.model.choose_cell(2, 1024)
+        page.model.set_value("train.gradient_checkpointing", value=True)
         page.model.ask_device("RTX 4070")
         self.until(
             lambda: page.model.state.prices and page.model.state.cards,

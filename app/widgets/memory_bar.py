@@ -80,7 +80,7 @@ class MemoryBar(QWidget):
         self._free_bytes = free_bytes
         self._free_label = free_label
         said = (
-            f"{row.label}: {row.total_bytes / GIB:.2f} GiB, {row.verdict}"
+            f"{row.label}: {_gib(row.total_bytes)} GiB, {row.verdict}"
             for row in self._rows
         )
         self.setAccessibleDescription("; ".join(said))
@@ -195,7 +195,7 @@ class MemoryBar(QWidget):
             painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), row.verdict)
         painter.setFont(theme.font("body", weight=600))
         painter.setPen(theme.colour(theme.current().text))
-        total = f"{row.total_bytes / GIB:.2f} GiB"
+        total = f"{_gib(row.total_bytes)} GiB"
         room = QRectF(0, y, self.width(), theme.px(20))
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(room, int(right), total)
@@ -213,7 +213,7 @@ class MemoryBar(QWidget):
             painter.setBrush(theme.colour(colour, alpha=1.0 if row.chosen else 0.72))
             gap = 1.0 if width > 3 else 0.0
             painter.drawRoundedRect(box.adjusted(0, 0, -gap, 0), 2, 2)
-            tip = f"{part.name}: {part.size_bytes / GIB:.2f} GiB"
+            tip = f"{part.name}: {_gib(part.size_bytes)} GiB"
             self._hits.append((box, f"{tip}\n{part.tip}" if part.tip else tip))
             left += width
 
@@ -237,7 +237,7 @@ class MemoryBar(QWidget):
             painter.setPen(QPen(theme.colour(name), width))
             painter.drawLines(lines)
         box = QRectF(low, middle - 6, high - low, 12)
-        said = f"between {row.low_bytes / GIB:.2f} and {row.high_bytes / GIB:.2f} GiB"
+        said = f"between {_gib(row.low_bytes)} and {_gib(row.high_bytes)} GiB"
         self._hits.insert(0, (box, f"{row.label}: {said}"))
 
     def _paint_free(self, painter: QPainter, bars: list[QRectF], scale: float) -> None:
@@ -246,7 +246,7 @@ class MemoryBar(QWidget):
             return
         tokens = theme.current()
         x = self._free_bytes * scale
-        said = f"{self._free_bytes / GIB:.1f} GiB {self._free_label}"
+        said = f"{_gib(self._free_bytes)} GiB {self._free_label}"
         if self._is_far():
             x, said = float(self.width()), f"{said}, further right →"
         else:
@@ -298,3 +298,9 @@ _SHAPES: Final[dict[Tone, Shape]] = {
     "warn": "triangle",
     "bad": "cross",
 }
+
+
+def _gib(n_bytes: int) -> str:
+    """Return three digits of a size in GiB, as every page writes sizes."""
+    size = n_bytes / GIB
+    return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
