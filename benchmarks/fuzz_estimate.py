@@ -144,7 +144,8 @@ def _falcon(chance: random.Random) -> Config:
     made = {"model_type": "falcon", "hidden_size": heads * 64,
             "num_attention_heads": heads, "bias": kind == "rw",
             "num_hidden_layers": sizes["num_hidden_layers"],
-            "vocab_size": sizes["vocab_size"], "alibi": False}  # fmt: skip
+            "vocab_size": sizes["vocab_size"],
+            "alibi": kind == "rw" and chance.random() < 0.7}  # fmt: skip
     if kind == "40b":
         return made | {"new_decoder_architecture": True, "num_kv_heads": heads // 2}
     return made | {"multi_query": kind == "7b", "parallel_attn": kind == "7b"}

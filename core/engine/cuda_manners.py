@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.engine.every_score import every_score
+
 # bitsandbytes 0.50: up to this many rows and more, by card and shape, a fused kernel
 # multiplies in 4 bits; the batches one trains with are above it, and
 # the weight is dequantised first (backends/cuda/ops.py, _gemm_4bit_use_custom_cuda).
@@ -228,11 +230,13 @@ def _attention(
     value: Tensor,
     attn_mask: Tensor | None = None,
     *_: Any,
-    **__: Any,
+    **options: Any,
 ) -> Tensor:
     if _autocast_enabled("cpu"):  # attention is on the list of narrowed operations
         dtype = torch.get_autocast_dtype("cpu")
         query, key, value = query.to(dtype), key.to(dtype), value.to(dtype)
+    if key.shape[1] != query.shape[1] and not options.get("enable_gqa"):
+        return every_score(query, key, value, attn_mask)  # no kernel broadcasts
     if attn_mask is not None:  # flash takes none
         return _applied(_Efficient, query, key, value, attn_mask)
     if query.dtype == torch.float32:  # nor does it multiply in 32 bits

@@ -20,7 +20,8 @@ from core.engine.load import add_adapter
 from core.engine.tasks import built, stays_wide
 from core.plan.plan import Method
 
-# transformers' bitsandbytes integration replaces these, and no subclass of them.
+# transformers' bitsandbytes integration replaces these, and no subclass of nn.Linear:
+# ``type(module) is nn.Linear`` (replace_with_bnb_linear), so not FalconLinear.
 _QUANTISED = frozenset({"Linear", "Conv1D"})
 
 

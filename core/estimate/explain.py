@@ -77,7 +77,12 @@ class _Asked:
 
     @property
     def linear_elements(self) -> int:
-        return sum(count * one.elements for one, count in self.shape.linears())
+        """Elements of the linear layers that quantisation reaches: none of Falcon's."""
+        return sum(
+            count * one.elements
+            for one, count in self.shape.linears()
+            if not one.never_quantised
+        )
 
 
 def explain(
@@ -138,8 +143,8 @@ def explain(
 def _weights(asked: _Asked) -> Formula:
     how, shape = asked.how, asked.shape
     total = asked.found.components.weights
-    if not how.quantised:
-        item = how.item_bytes
+    if not (how.quantised and asked.linear_elements):
+        item = how.rest_bytes
         term = Term(
             text=f"{item} B × {shape.parameters:,}", size=item * shape.parameters
         )

@@ -161,6 +161,8 @@ def _linear_bytes(linear: Linear, method: Method, habits: Habits) -> tuple[int, 
     elements, outputs = linear.elements, linear.outputs
     if linear.wide_in_fp16:
         return rounded(elements * habits.wide_bytes), 0
+    if linear.never_quantised:
+        return rounded(elements * habits.rest_bytes), 0
     if habits.method == "qlora":
         blocks = -(-elements // _BLOCK)
         code = rounded(_CODE_BYTES)

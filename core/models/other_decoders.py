@@ -149,6 +149,15 @@ def falcon(n: Numbers) -> ModelShape:
     two_norms = new and n.get("num_ln_in_parallel_attn") in {None, 2}
     parallel = new or n.get("parallel_attn") is not False
     norms = 2 if two_norms or not parallel else 1
+    alibi = n.switch("alibi")
+    qkv = (heads + 2 * kv_heads) * dim
+    mlp = plain_mlp(
+        n,
+        "dense_h_to_4h",
+        "dense_4h_to_h",
+        bias=bias,
+        width_names=("ffn_hidden_size",),
+    )
     block = Block(
         count=n.whole("num_hidden_layers"),
         attention=Attention(
@@ -156,30 +165,34 @@ def falcon(n: Numbers) -> ModelShape:
             kv_heads=kv_heads,
             head_dim=dim,
             fused=True,
-            rotary=0.0 if n.switch("alibi") else 1.0,
-            softmax="narrow",
+            rotary=0.0 if alibi else 1.0,
+            softmax="by autocast",
+            spread=new,
+            alibi=alibi,
+            always_masked=True,
             linears=(
-                Linear(
-                    name="query_key_value",
-                    inputs=hidden,
-                    outputs=(heads + 2 * kv_heads) * dim,
-                    bias=bias,
-                ),
-                Linear(name="dense", inputs=hidden, outputs=hidden, bias=bias),
+                _falcon_linear("query_key_value", hidden, qkv, bias=bias),
+                _falcon_linear("dense", hidden, hidden, bias=bias),
             ),
         ),
-        mlp=plain_mlp(
-            n,
-            "dense_h_to_4h",
-            "dense_4h_to_h",
-            bias=bias,
-            width_names=("ffn_hidden_size",),
+        mlp=replace(
+            mlp,
+            linears=tuple(replace(one, never_quantised=True) for one in mlp.linears),
         ),
         norm="layer",
         norms=(hidden, hidden) * norms,
         parallel=parallel,
     )
-    return model(n, (block,))
+    # rotary frequencies are made even where alibi stands in for them
+    idle_angles = (dim // 2 * 4,) * 2 if alibi else ()
+    return model(n, (block,), buffers=idle_angles)
+
+
+def _falcon_linear(name: str, inputs: int, outputs: int, *, bias: bool) -> Linear:
+    """Return a ``FalconLinear``: transformers quantises ``nn.Linear`` itself alone."""
+    return Linear(
+        name=name, inputs=inputs, outputs=outputs, bias=bias, never_quantised=True
+    )
 
 
 def starcoder2(n: Numbers) -> ModelShape:

@@ -29,6 +29,8 @@ class Linear:
     wide_in_fp16: bool = False
     """transformers keeps it in 32 bits when the others are fp16, and out of
     quantisation (T5's ``wo``, whose numbers outgrow fp16)."""
+    never_quantised: bool = False
+    """Its module is a subclass of ``nn.Linear``, which bitsandbytes leaves alone."""
 
     @property
     def elements(self) -> int:
@@ -60,6 +62,12 @@ class Attention:
     """The base model's own dropout of the scores."""
     softmax: Softmax = "wide"
     """In which type attention in plain operations normalises its scores."""
+    spread: bool = False
+    """Keys and values are copied to every head before anything else (Falcon 40B)."""
+    alibi: bool = False
+    """A bias of the distance stands in the mask, for each head its own (Falcon RW)."""
+    always_masked: bool = False
+    """torch is handed a mask even where nothing needs one, so flash does not run."""
 
     @property
     def query(self) -> int:

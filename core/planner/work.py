@@ -138,7 +138,8 @@ def _sum(some: Work, one: Work, count: int) -> Work:
 def _layer(block: Block, asked: _Asked) -> Work:
     passes, habits = asked.passes, asked.habits
     dense, gathered, read = _products(block, asked.tokens)
-    elements = sum(linear.elements for linear in block.linears)
+    packed = [one for one in block.linears if not one.never_quantised]
+    elements = sum(linear.elements for linear in packed)
     return Work(
         tokens=asked.tokens,
         flops=2 * asked.tokens * dense * passes.products

@@ -26,8 +26,13 @@ WAYS = list(
         ("lora", "qlora"), ("sdpa", "eager"), (True, False), ("tunesmith", "plain")
     )
 )
-# Falcon's linear layers are a class of their own, which bitsandbytes leaves alone.
-APART = {"falcon", "mixtral", "qwen2_moe", "qwen3_moe"}
+APART = {"mixtral", "qwen2_moe", "qwen3_moe"}
+# A single head of keys for all; heads in groups; distances instead of angles.
+FALCONS: dict[str, dict[str, Any]] = {
+    "7b": {"multi_query": True},
+    "40b": {"new_decoder_architecture": True, "num_kv_heads": 2},
+    "rw": {"multi_query": False, "parallel_attn": False, "bias": True, "alibi": True},
+}
 DENSE = [name for name in FAMILIES if name not in APART]
 SIZES = {"hidden_size": 256, "num_attention_heads": 8, "intermediate_size": 640}
 
@@ -94,6 +99,29 @@ def test_methods_our_engine_does_not_train_are_priced(kind: Any) -> None:
 def test_every_family_in_every_way(family: str, way: tuple[Any, ...]) -> None:
     """Method, kernel, checkpointing and loop, all crossed."""
     assert off_by(case(family, way)) == pytest.approx(0, abs=0.015)
+
+
+def falcon(kind: str, way: tuple[Any, ...]) -> Case:
+    sizes = {"hidden_size": 256, "num_attention_heads": 4, "num_hidden_layers": 3}
+    config = {"model_type": "falcon", "vocab_size": 3000, **sizes, **FALCONS[kind]}
+    return replace(case("falcon", way), config=config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "way"), list(zip(FALCONS, (WAYS[8], WAYS[5], WAYS[2]), strict=True))
+)
+def test_each_falcon_is_its_dry_run(kind: str, way: tuple[Any, ...]) -> None:
+    """Its layers stay in 16 bits even under QLoRA, and a mask is always there."""
+    assert off_by(falcon(kind, way)) == pytest.approx(0, abs=0.015)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("kind", FALCONS)
+def test_each_falcon_in_every_way(kind: str, way: tuple[Any, ...]) -> None:
+    """Three layouts of heads, all crossed."""
+    assert off_by(falcon(kind, way)) == pytest.approx(0, abs=0.015)
 
 
 @pytest.mark.slow

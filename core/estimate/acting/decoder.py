@@ -29,6 +29,8 @@ class Decoder(FeedForwards):
         self.length = length
         self.cache: list[Storage] = []
         """Keys and values held with the outputs."""
+        self.mask: Storage | None = None
+        """What every layer is handed to add to its scores, where layers share it."""
         self._weights: Value | None = None
         """The scores' softmax, which a layer holds until it returns."""
 
@@ -161,7 +163,8 @@ class Decoder(FeedForwards):
 
     def is_masked(self, attention: Attention) -> bool:
         """Whether a window hides anything, so that torch is handed a mask."""
-        return attention.window is not None and self.length >= attention.window
+        hides = attention.window is not None and self.length >= attention.window
+        return attention.always_masked or hides
 
     def _bias(self, item_bytes: int) -> Storage:
         """The mask as the memory-efficient kernel adds it, made anew in each layer."""
@@ -292,6 +295,9 @@ class Decoder(FeedForwards):
         One fused kernel for fp16 on CUDA; for bf16 the input is widened first. The
         backward kernel takes ``grad * output`` besides its result.
         """
+        return self.to(self._normalised(x, kind), x.item_bytes)
+
+    def _normalised(self, x: Value, kind: Softmax) -> Value:
         tape, elements, item = self.tape, x.elements, x.item_bytes
         narrow = kind == "narrow" or (kind == "by autocast" and not self.widens)
         out_item = item if narrow else 4
@@ -311,5 +317,4 @@ class Decoder(FeedForwards):
             return (made,)
 
         node = self.graph.add((x,), (out,), backward)
-        del x
-        return self.to(Value(out, elements, out_item, node), item)
+        return Value(out, elements, out_item, node)

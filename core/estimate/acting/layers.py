@@ -41,7 +41,7 @@ class Layers(Ops):
     def linear(self, x: Value, linear: Linear) -> Value:
         """Return the layer's output, with its adapter's if it has one."""
         x_in = x
-        quantised = self.habits.quantised
+        quantised = self.habits.quantised and not linear.never_quantised
         out = self._base(x, linear)
         if not (self.method.has_adapter and is_target(linear, self.method)):
             return out
@@ -65,12 +65,22 @@ class Layers(Ops):
         return self.to(summed, narrow)
 
     def _base(self, x: Value, linear: Linear) -> Value:
+        if linear.never_quantised:
+            return self._falcon_linear(x, linear)
         if self.habits.method == "qlora":
             return self._four_bit(x, linear)
         if self.habits.method == "lora8":
             return self._eight_bit(x, linear)
         item = self.habits.item_bytes
         return self._product(self.to(x, item), linear.inputs, linear.outputs, item)
+
+    def _falcon_linear(self, x: Value, linear: Linear) -> Value:
+        """``x @ W.T``, and the bias in an addition of its own."""
+        autocast = self.habits.autocast
+        item = self.habits.item_bytes if autocast else self.habits.rest_bytes
+        x = self.to(x, item)
+        out = self._product(x, linear.inputs, linear.outputs, item)
+        return self.pointwise(out, saves_input=False) if linear.bias else out
 
     def _product(
         self,
@@ -264,7 +274,9 @@ class Layers(Ops):
         if product != item_bytes:
             delta = tape.hold(linear.elements * item_bytes, WORKSPACE)
         kept = [identity, inner, delta]
-        if habits.quantised or item_bytes != habits.item_bytes:
+        own = habits.rest_bytes if linear.never_quantised else habits.item_bytes
+        codes = habits.quantised and not linear.never_quantised
+        if codes or item_bytes != own:
             kept.append(tape.hold(linear.elements * item_bytes, WORKSPACE))
         else:
             kept.append(self._frozen)

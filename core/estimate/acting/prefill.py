@@ -8,6 +8,7 @@ kind are acted out on top of the whole cache.
 from dataclasses import dataclass, replace
 
 from core.estimate.acting.decoder import Decoder
+from core.estimate.acting.falcon import FalconDecoder
 from core.estimate.acting.graph import Backward, Graph, Node, Value
 from core.estimate.acting.tape import (
     ACTIVATION,
@@ -89,7 +90,7 @@ def read_prompt(
     peak = in_layers = 0
     for block in shape.blocks:
         tape = Tape()
-        reader = _reader(tape, method, habits, batch=batch, length=tokens)
+        reader = _reader(tape, shape, method, habits, batch=batch, length=tokens)
         own = _cache_of(block, habits, tokens=tokens, batch=batch)
         tape.ballast(cache - _acted(block) * own, ACTIVATION)
         _act(reader, shape, block, habits)
@@ -115,7 +116,7 @@ def measure_loss(
     )
     for block, own in zip(shape.blocks, narrowed, strict=True):
         tape = Tape()
-        reader = _reader(tape, method, habits, batch=batch, length=length)
+        reader = _reader(tape, shape, method, habits, batch=batch, length=length)
         tape.ballast(copies - _acted(block) * own, WORKSPACE)
         last = _act(reader, shape, block, habits)
         in_layers = max(in_layers, tape.peak)
@@ -152,19 +153,28 @@ def cache_bytes(
 
 
 def _cache_of(block: Block, habits: Habits, *, tokens: int, batch: int) -> int:
-    one = rounded(batch * tokens * block.attention.key * habits.item_bytes)
+    attention = block.attention
+    width = attention.query if attention.spread else attention.key
+    one = rounded(batch * tokens * width * habits.item_bytes)
     return 2 * one
 
 
 def _reader(
-    tape: Tape, method: Method, habits: Habits, *, batch: int, length: int
-) -> _Reader:
-    return _Reader(
+    tape: Tape,
+    shape: ModelShape,
+    method: Method,
+    habits: Habits,
+    *,
+    batch: int,
+    length: int,
+) -> Decoder:
+    kind = FalconDecoder if shape.architecture == "falcon" else _Reader
+    return kind(
         _NoGraph(tape), habits=habits, method=method, batch=batch, length=length
     )
 
 
-def _act(reader: _Reader, shape: ModelShape, block: Block, habits: Habits) -> Value:
+def _act(reader: Decoder, shape: ModelShape, block: Block, habits: Habits) -> Value:
     """Run a layer of one kind and the norm behind the last; return the hidden states.
 
     Twice, as under autocast the first may hand wider numbers on than it was given.
@@ -177,7 +187,7 @@ def _act(reader: _Reader, shape: ModelShape, block: Block, habits: Habits) -> Va
     # cosines and sines; Gemma 3 turns windowed and whole attention differently
     pairs = 2 if shape.architecture.startswith("gemma3") else 1
     places = pairs * 2 * reader.length * block.attention.head_dim
-    if not block.attention.rotary:
+    if not (block.attention.rotary or block.attention.alibi):
         places = rows * shape.hidden
     positions = reader.new(places, item)
     masks = _masks(reader, shape)
@@ -192,17 +202,22 @@ def _acted(block: Block) -> int:
     return min(2, block.count)
 
 
-def _masks(reader: _Reader, shape: ModelShape) -> list[Value]:
+def _masks(reader: Decoder, shape: ModelShape) -> list[Value]:
     """Masks shared by the layers: additive where scores exist, else truth values."""
     attentions = [block.attention for block in shape.blocks]
     cells = reader.batch * reader.length * reader.length
+    if attentions[0].alibi:
+        mask = reader.new(cells * attentions[0].heads, reader.habits.rest_bytes)
+        reader.mask = mask.storage
+        return [mask]
     windows = {attention.window for attention in attentions}
     capped = any(attention.softcap for attention in attentions)
     if reader.habits.kernel == "eager" or capped:
         kinds = 2 if windows - {None} else 1
         return [reader.new(cells, reader.habits.rest_bytes) for _ in range(kinds)]
     short = [w for w in windows if w is not None and w < reader.length]
-    return [reader.new(cells, 1) for _ in short]
+    always = [attention for attention in attentions if attention.always_masked]
+    return [reader.new(cells, 1) for _ in (*short, *always)]
 
 
 def _sample(tape: Tape, shape: ModelShape, habits: Habits, batch: int) -> None:

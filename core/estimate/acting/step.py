@@ -10,6 +10,7 @@ from functools import partial
 
 from core.estimate.acting.acted import Acted, Held, all_layers, to_act
 from core.estimate.acting.decoder import Decoder
+from core.estimate.acting.falcon import FalconDecoder
 from core.estimate.acting.graph import Graph, Value
 from core.estimate.acting.stacks import StackStep
 from core.estimate.acting.tape import (
@@ -61,7 +62,8 @@ class _Step:
         self.habits = habits
         self.tape = tape
         self.graph = Graph(self.tape)
-        self.decoder = Decoder(
+        kind = FalconDecoder if shape.architecture == "falcon" else Decoder
+        self.decoder = kind(
             self.graph,
             habits=habits,
             method=plan.method,
@@ -122,6 +124,7 @@ class _Step:
         self._lay()
         if not self.plan.train.gradient_checkpointing:
             del self._shared[1:]  # no layer is run again, so no mask is needed again
+            decoder.mask = None
         return decoder.norm(x, shape.norm)
 
     def _embedded(self, x: Value) -> Value:
@@ -158,6 +161,11 @@ class _Step:
         attentions = [block.attention for block in self.shape.blocks]
         capped = any(attention.softcap for attention in attentions)
         cells = self.width * self.width
+        if attentions[0].alibi:
+            cells *= self.plan.train.batch_size * attentions[0].heads
+            mask = self.decoder.new(cells, self.habits.rest_bytes)
+            self.decoder.mask = mask.storage
+            return [mask]
         if self.habits.kernel == "eager" or capped:
             windows = {attention.window for attention in attentions}
             kinds = 2 if len(windows) > 1 or (capped and windows != {None}) else 1
