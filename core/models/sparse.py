@@ -48,9 +48,10 @@ def _moe_blocks(n: Numbers, dense: Block, experts: Experts) -> tuple[Block, ...]
     listed: Any = n.get("mlp_only_layers") or []
     if not isinstance(listed, list):
         raise _no_layers()
-    dense_layers = set(cast("list[Any]", listed[:_MOST_LAYERS]))
+    dense_layers = cast("list[Any]", listed[:_MOST_LAYERS])
     if not all(type(layer) is int for layer in dense_layers):
         raise _no_layers()
+    dense_layers = set(dense_layers)
     sparse = sum((i + 1) % step == 0 and i not in dense_layers for i in range(layers))
     kinds = (
         replace(dense, count=sparse, mlp=experts),
