@@ -139,18 +139,8 @@ def gpt_neox(n: Numbers) -> ModelShape:
 
 def falcon(n: Numbers) -> ModelShape:
     """Falcon: grouped fused attention, parallel residual, plain MLP."""
-    hidden = n.whole("hidden_size")
-    heads = n.whole("num_attention_heads")
-    new = n.switch("new_decoder_architecture")
-    kv_heads = (n.optional("num_kv_heads") or heads) if new else heads
-    if not new and n.get("multi_query") is not False:
-        kv_heads = 1
-    dim, bias = hidden // heads, n.switch("bias")
-    two_norms = new and n.get("num_ln_in_parallel_attn") in {None, 2}
-    parallel = new or n.get("parallel_attn") is not False
-    norms = 2 if two_norms or not parallel else 1
-    alibi = n.switch("alibi")
-    qkv = (heads + 2 * kv_heads) * dim
+    hidden, bias = n.whole("hidden_size"), n.switch("bias")
+    attention = _falcon_attention(n, hidden, bias=bias)
     mlp = plain_mlp(
         n,
         "dense_h_to_4h",
@@ -158,34 +148,46 @@ def falcon(n: Numbers) -> ModelShape:
         bias=bias,
         width_names=("ffn_hidden_size",),
     )
+    own = tuple(replace(one, never_quantised=True) for one in mlp.linears)
+    two_norms = attention.spread and n.get("num_ln_in_parallel_attn") in {None, 2}
+    parallel = attention.spread or n.get("parallel_attn") is not False
+    norms = 2 if two_norms or not parallel else 1
     block = Block(
         count=n.whole("num_hidden_layers"),
-        attention=Attention(
-            heads=heads,
-            kv_heads=kv_heads,
-            head_dim=dim,
-            fused=True,
-            rotary=0.0 if alibi else 1.0,
-            softmax="by autocast",
-            spread=new,
-            alibi=alibi,
-            always_masked=True,
-            linears=(
-                _falcon_linear("query_key_value", hidden, qkv, bias=bias),
-                _falcon_linear("dense", hidden, hidden, bias=bias),
-            ),
-        ),
-        mlp=replace(
-            mlp,
-            linears=tuple(replace(one, never_quantised=True) for one in mlp.linears),
-        ),
+        attention=attention,
+        mlp=replace(mlp, linears=own),
         norm="layer",
         norms=(hidden, hidden) * norms,
         parallel=parallel,
     )
     # rotary frequencies are made even where alibi stands in for them
-    idle_angles = (dim // 2 * 4,) * 2 if alibi else ()
+    idle_angles = (attention.head_dim // 2 * 4,) * 2 if attention.alibi else ()
     return model(n, (block,), buffers=idle_angles)
+
+
+def _falcon_attention(n: Numbers, hidden: int, *, bias: bool) -> Attention:
+    heads = n.whole("num_attention_heads")
+    new, alibi = n.switch("new_decoder_architecture"), n.switch("alibi")
+    kv_heads = (n.optional("num_kv_heads") or heads) if new else heads
+    if not new and n.get("multi_query") is not False:
+        kv_heads = 1
+    dim = hidden // heads
+    qkv = (heads + 2 * kv_heads) * dim
+    return Attention(
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=dim,
+        fused=True,
+        rotary=0.0 if alibi else 1.0,
+        softmax="by autocast",
+        spread=new,
+        alibi=alibi,
+        always_masked=True,
+        linears=(
+            _falcon_linear("query_key_value", hidden, qkv, bias=bias),
+            _falcon_linear("dense", hidden, hidden, bias=bias),
+        ),
+    )
 
 
 def _falcon_linear(name: str, inputs: int, outputs: int, *, bias: bool) -> Linear:

@@ -31,6 +31,8 @@ class Decoder(FeedForwards):
         """Keys and values held with the outputs."""
         self.mask: Storage | None = None
         """What every layer is handed to add to its scores, where layers share it."""
+        self.dropped_bytes = 0
+        """What was let go of when the last layer gave its result."""
         self._weights: Value | None = None
         """The scores' softmax, which a layer holds until it returns."""
 
@@ -45,6 +47,9 @@ class Decoder(FeedForwards):
             return self._block(block, x)
         finally:
             self._weights = None
+
+    def release(self) -> None:
+        """Let go of what the model's own loop over its layers holds."""
 
     def _block(self, block: Block, x: Value) -> Value:
         if block.parallel:

@@ -17,6 +17,27 @@ _Heads = tuple[Value, Value, Value]
 class FalconDecoder(Decoder):
     """Layers of a Falcon."""
 
+    _handed: Value | None = None
+    """The scores of the layer before, which its results hold until the next ones."""
+
+    def block(self, block: Block, x: Value) -> Value:
+        """Return the layer's output for its input `x`."""
+        try:
+            return self._block(block, x)
+        finally:
+            weights, self._weights = self._weights, None
+            if not self.graph.recomputes:
+                self._hand_on(weights)
+
+    def release(self) -> None:
+        """Let go of the last layer's scores."""
+        self._hand_on(None)
+
+    def _hand_on(self, weights: Value | None) -> None:
+        before = self.tape.live
+        self._handed = weights
+        self.dropped_bytes = before - self.tape.live
+
     def _block(self, block: Block, x: Value) -> Value:
         """The layer's own frame holds what attention read and gave to its end."""
         normed = self.norm(x, block.norm)

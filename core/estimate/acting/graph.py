@@ -134,6 +134,11 @@ class Graph:
             node.saved = saved
         return node
 
+    @property
+    def recomputes(self) -> bool:
+        """Whether a checkpointed stretch is being run once more."""
+        return self._capturing is not None
+
     def leaf(self) -> Node:
         """Return the node of a weight that is trained: its gradient stays."""
         return Node(0, (), _keep)

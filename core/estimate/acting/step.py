@@ -5,7 +5,7 @@ out; the others are ballast, laid on after the forward pass and lifted in the ba
 pass. The peak is affine in their number, so its maximum lies at an end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from core.estimate.acting.acted import Acted, Held, all_layers, to_act
@@ -119,8 +119,12 @@ class _Step:
             cached = decoder.cached_bytes - cached
             # measured here, where the layer's own input is let go of; of each kind the
             # last counts, for the first layer of all saves less
-            saved = self.tape.live - before - casts - cached
+            saved = self.tape.live - before - casts - cached + decoder.dropped_bytes
             self._held[acted.kind] = Held(saved=saved, casts=casts, cached=cached)
+        decoder.release()
+        last = self.acted[-1].kind
+        held = self._held[last]
+        self._held[last] = replace(held, saved=held.saved - decoder.dropped_bytes)
         self._lay()
         if not self.plan.train.gradient_checkpointing:
             del self._shared[1:]  # no layer is run again, so no mask is needed again
