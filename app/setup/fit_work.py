@@ -293,11 +293,6 @@ class FitWork(QObject):
         if shape is not None and self.state.estimates:
             self._carding.ask(lambda: self._ports.which_cards(plan, shape, known))
 
-    def drop_cards(self) -> None:
-        """Forget what the cards would need."""
-        self._carding.cancel()
-        self._set(cards=None)
-
     def drop_offer(self) -> None:
         """Forget what was offered."""
         self._offering.cancel()
