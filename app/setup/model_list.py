@@ -28,20 +28,12 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.setup.model_view import FitBadge, ModelCard
-from app.theme import Tone
-from app.widgets.badge import Shape, paint_shape
+from app.widgets.badge import SHAPE_OF, paint_shape
 from app.widgets.text import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT: Final = QModelIndex()
 _CARD: Final = Qt.ItemDataRole.UserRole
-_SHAPES: Final[dict[Tone, Shape]] = {
-    "neutral": "ring",
-    "accent": "dot",
-    "good": "check",
-    "warn": "triangle",
-    "bad": "cross",
-}
 
 
 class _Rows(QAbstractListModel):
@@ -192,7 +184,7 @@ def _paint_badge(painter: QPainter, place: QRectF, badge: FitBadge) -> None:
     painter.drawRoundedRect(place, 6, 6)
     size = theme.px(9)
     mark = QRectF(place.left() + 9, place.center().y() - size / 2, size, size)
-    paint_shape(painter, _SHAPES[badge.tone], mark, paint.mark)
+    paint_shape(painter, SHAPE_OF[badge.tone], mark, paint.mark)
     painter.setPen(theme.colour(paint.text))
     painter.setFont(theme.font("caption", weight=600))
     room = place.adjusted(9 + theme.px(14), 0, 0, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPolygonF
@@ -14,13 +14,14 @@ from app.widgets.text import plain_tip
 
 Shape = Literal["dot", "check", "triangle", "cross", "ring", "none"]
 
-_SHAPE_OF: dict[Tone, Shape] = {
+SHAPE_OF: Final[dict[Tone, Shape]] = {
     "neutral": "ring",
     "accent": "dot",
     "good": "check",
     "warn": "triangle",
     "bad": "cross",
 }
+"""The mark each tone wears, so that no colour carries meaning alone."""
 
 
 class Badge(QWidget):
@@ -57,7 +58,7 @@ class Badge(QWidget):
     ) -> None:
         """Show another word, tone, shape and explanation."""
         self._text, self._tone = text, tone
-        self._shape = shape or _SHAPE_OF[tone]
+        self._shape = shape or SHAPE_OF[tone]
         self.setAccessibleName(text)
         self.setAccessibleDescription(tip)
         self.setToolTip(plain_tip(tip) if tip else "")

@@ -28,19 +28,12 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.theme import Tone
-from app.widgets.badge import Shape, paint_shape
+from app.widgets.badge import SHAPE_OF, paint_shape
 from app.widgets.text import plain_tip
 
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT: Final = QModelIndex()
 _ROW: Final = Qt.ItemDataRole.UserRole
-_SHAPES: Final[dict[Tone, Shape]] = {
-    "neutral": "ring",
-    "accent": "dot",
-    "good": "check",
-    "warn": "triangle",
-    "bad": "cross",
-}
 _SHOWN_ROWS: Final = 10
 _NAME_PARTS: Final = 2.1
 """How many times as wide as the others the first column is."""
@@ -214,7 +207,7 @@ def _paint_cell(painter: QPainter, box: QRectF, cell: GridCell) -> None:
     paint = tokens.tone(cell.tone)
     size = theme.px(9)
     mark = QRectF(room.left(), room.center().y() - size / 2, size, size)
-    paint_shape(painter, _SHAPES[cell.tone], mark, paint.mark)
+    paint_shape(painter, SHAPE_OF[cell.tone], mark, paint.mark)
     painter.setPen(theme.colour(paint.text))
     painter.setFont(theme.font("body", weight=500))
     painter.drawText(room.adjusted(size + 7, 0, 0, 0), middle, cell.text)

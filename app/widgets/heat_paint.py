@@ -11,18 +11,11 @@ from PySide6.QtGui import QBrush, QFontMetricsF, QPainter, QPen
 
 from app import theme
 from app.theme import Tone
-from app.widgets.badge import Shape, paint_shape
+from app.widgets.badge import SHAPE_OF, paint_shape
 
 Cell = tuple[int, int]
 """Row and column, counted from 0."""
 
-_SHAPES: Final[dict[Tone, Shape]] = {
-    "neutral": "ring",
-    "accent": "dot",
-    "good": "check",
-    "warn": "triangle",
-    "bad": "cross",
-}
 _HATCHES: Final[dict[Tone, Qt.BrushStyle]] = {
     "warn": Qt.BrushStyle.BDiagPattern,
     "bad": Qt.BrushStyle.DiagCrossPattern,
@@ -162,7 +155,7 @@ def _paint_mark(painter: QPainter, middle: QPointF, tone: Tone) -> float:
     """Paint the tone's mark around `middle`, and return its right edge."""
     size = float(theme.px(8))
     box = QRectF(middle.x() - size / 2, middle.y() - size / 2, size, size)
-    paint_shape(painter, _SHAPES[tone], box, theme.current().tone(tone).mark)
+    paint_shape(painter, SHAPE_OF[tone], box, theme.current().tone(tone).mark)
     return box.right()
 
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app import theme
 from app.theme import SERIES, Tone
-from app.widgets.badge import Shape, paint_shape
+from app.widgets.badge import SHAPE_OF, paint_shape
 
 GIB: Final = 1 << 30
 
@@ -188,7 +188,7 @@ class MemoryBar(QWidget):
         if row.verdict:
             size = theme.px(9)
             box = QRectF(left, y + (theme.px(20) - size) / 2, size, size)
-            paint_shape(painter, _SHAPES[row.tone], box, paint.mark)
+            paint_shape(painter, SHAPE_OF[row.tone], box, paint.mark)
             painter.setPen(theme.colour(paint.text))
             painter.setFont(theme.font("body", weight=500))
             room = QRectF(box.right() + 6, y, self.width(), theme.px(20))
@@ -289,15 +289,6 @@ class MemoryBar(QWidget):
             painter.setPen(theme.colour(theme.current().muted))
             room = QRectF(place.x() + 16, y, self.width(), height)
             painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), name)
-
-
-_SHAPES: Final[dict[Tone, Shape]] = {
-    "neutral": "ring",
-    "accent": "dot",
-    "good": "check",
-    "warn": "triangle",
-    "bad": "cross",
-}
 
 
 def _gib(n_bytes: int) -> str:

@@ -1,8 +1,8 @@
 """Will it fit? Peak memory of one plan on one device, from the model's shape alone.
 
 No torch, no weights, a few milliseconds. Static bytes are exact; the step's peak is
-acted out (`core.estimate.acting.step`); what lies outside the tensors (`core.estimate.outside`)
-is measured per architecture, and the bounds say how far it varies.
+acted out (`core.estimate.acting.step`); what lies outside the tensors
+(`core.estimate.outside`) is measured per architecture, and the bounds say how far it varies.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def estimate(
 ) -> MemoryEstimate:
     """Return the peak memory of `plan` for a model of `shape` on `budget`'s device.
 
-    Pure and under 5 ms; a plain loop's allocator is replayed besides, some 50 ms. The
+    Pure and under 5 ms; a plain loop's allocator is replayed besides, 30-120 ms. The
     longest batch counts: every sequence `seq_len` tokens long and every token trained.
 
     Args:

@@ -13,13 +13,13 @@ from core.plan.plan import ALL_LINEAR, Method, Optimizer
 
 # QLoRA, section 3 (arXiv:2305.14314): one scale for 64 weights, and with double
 # quantisation one second scale for 256 first ones.
-_BLOCK = 64
-_BLOCK_OF_SCALES = 256
-_CODE_BYTES = 16 * 4
-_CODE_OF_SCALES_BYTES = 256 * 4
+BLOCK = 64
+BLOCK_OF_SCALES = 256
+CODE_BYTES = 16 * 4
+CODE_OF_SCALES_BYTES = 256 * 4
 # bitsandbytes keeps the states of small tensors in 32 bits (min_8bit_size) and pages
 # only large ones (functional.get_paged is used from 1e5 elements on).
-_SMALLEST_8BIT = 4096
+SMALLEST_8BIT = 4096
 _SMALLEST_PAGED = 100_000
 
 
@@ -164,14 +164,14 @@ def _linear_bytes(linear: Linear, method: Method, habits: Habits) -> tuple[int, 
     if linear.never_quantised:
         return rounded(elements * habits.rest_bytes), 0
     if habits.method == "qlora":
-        blocks = -(-elements // _BLOCK)
-        code = rounded(_CODE_BYTES)
+        blocks = -(-elements // BLOCK)
+        code = rounded(CODE_BYTES)
         if not method.double_quant:
             return rounded(-(-elements // 2)), code + rounded(4 * blocks)
         nested = (
             rounded(blocks)
-            + rounded(4 * -(-blocks // _BLOCK_OF_SCALES))
-            + rounded(_CODE_OF_SCALES_BYTES)
+            + rounded(4 * -(-blocks // BLOCK_OF_SCALES))
+            + rounded(CODE_OF_SCALES_BYTES)
             + rounded(4)  # the offset
         )
         return rounded(-(-elements // 2)), code + nested
@@ -216,14 +216,12 @@ def _states(
         if kind == "adamw_torch":
             held += 2 * count * rounded(elements * item)
             continue
-        eight = (
-            kind in {"adamw_8bit", "paged_adamw_8bit"} and elements >= _SMALLEST_8BIT
-        )
+        eight = kind in {"adamw_8bit", "paged_adamw_8bit"} and elements >= SMALLEST_8BIT
         state = 2 * count * rounded(elements if eight else 4 * elements)
         if kind.startswith("paged") and elements >= _SMALLEST_PAGED:
             paged += state
         else:
             held += state
         if eight:
-            held += 2 * count * rounded(4 * -(-elements // _BLOCK_OF_SCALES))
+            held += 2 * count * rounded(4 * -(-elements // BLOCK_OF_SCALES))
     return held, paged

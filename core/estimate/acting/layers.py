@@ -8,7 +8,7 @@ from core.estimate.acting.graph import Graph, Value
 from core.estimate.acting.ops import Ops
 from core.estimate.acting.tape import GRADIENT, WORKSPACE, Storage
 from core.estimate.loop import Habits
-from core.estimate.static import is_target
+from core.estimate.static import BLOCK, is_target
 from core.models.shape import Linear, NormKind
 from core.plan.plan import Method
 
@@ -16,7 +16,6 @@ from core.plan.plan import Method
 # 4-bit kernel is used (backends/cuda/ops.py, _gemm_4bit_use_custom_cuda), above it the
 # weight is dequantised first.
 _FUSED_4BIT_ROWS = 64
-_BLOCK = 64
 
 
 class Layers(Ops):
@@ -152,7 +151,7 @@ class Layers(Ops):
     def _dequantised(self, linear: Linear) -> Storage:
         """Return the 16-bit weight; the scales it needs are gone again."""
         tape = self.tape
-        scales = tape.hold(4 * -(-linear.elements // _BLOCK), WORKSPACE)
+        scales = tape.hold(4 * -(-linear.elements // BLOCK), WORKSPACE)
         weight = tape.hold(linear.elements * self.habits.item_bytes, WORKSPACE)
         del scales
         return weight

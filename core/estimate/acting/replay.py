@@ -17,15 +17,16 @@ from core.estimate.acting.allocator import AllocatorTape
 from core.estimate.acting.step import act_out
 from core.estimate.acting.tape import Storage
 from core.estimate.loop import Habits
-from core.estimate.static import adapter_tensors
+from core.estimate.static import (
+    BLOCK,
+    BLOCK_OF_SCALES,
+    CODE_BYTES,
+    CODE_OF_SCALES_BYTES,
+    SMALLEST_8BIT,
+    adapter_tensors,
+)
 from core.models.shape import Block, Linear, ModelShape
 from core.plan.plan import Method, Plan
-
-_QUANTISED_BLOCK = 64
-_BLOCK_OF_SCALES = 256
-_CODE_BYTES = 16 * 4
-_CODE_OF_SCALES_BYTES = 256 * 4
-_SMALLEST_8BIT = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +94,9 @@ def _moments(
 ) -> list[Storage]:
     made: list[Storage] = []
     for elements in trained:
-        if eight_bit and elements >= _SMALLEST_8BIT:
+        if eight_bit and elements >= SMALLEST_8BIT:
             made += [tape.hold(elements) for _ in range(2)]
-            made += [tape.hold(4 * -(-elements // _BLOCK_OF_SCALES)) for _ in range(2)]
+            made += [tape.hold(4 * -(-elements // BLOCK_OF_SCALES)) for _ in range(2)]
         else:
             made += [tape.hold(4 * elements) for _ in range(2)]
     return made
@@ -214,17 +215,17 @@ class _Loading:
         del whole
 
     def _four_bit(self, elements: int) -> Iterator[Storage]:
-        tape, scales = self.tape, -(-elements // _QUANTISED_BLOCK)
+        tape, scales = self.tape, -(-elements // BLOCK)
         absmax = tape.hold(4 * scales)
         yield tape.hold(-(-elements // 2))
-        yield tape.hold(_CODE_BYTES)
+        yield tape.hold(CODE_BYTES)
         if not self.method.double_quant:
             yield absmax
             return
         yield tape.hold(4)  # their mean
         centred = tape.hold(4 * scales)
-        yield tape.hold(_CODE_OF_SCALES_BYTES)
-        yield tape.hold(4 * -(-scales // _BLOCK_OF_SCALES))
+        yield tape.hold(CODE_OF_SCALES_BYTES)
+        yield tape.hold(4 * -(-scales // BLOCK_OF_SCALES))
         yield tape.hold(scales)
         del absmax, centred
 
