@@ -9,9 +9,16 @@
   ``1.25 * 2 * T * (H + 2K + 2 + 2M)`` of activations for one layer with checkpointing and
   for each without, 1.4 GB of CUDA. No logits.
 * LLaMA-Factory's README: 2 GB a billion parameters for LoRA in 16 bits, half a GB in 4.
+* gpu_poor (App.js of 2024-12-03): every shape taken for a Llama with full-width keys; a
+  fixed adapter of rank 8 on one layer's width; eager scores whatever the kernel; 15 % of
+  the activations with checkpointing; 650 MiB of CUDA. No logits.
+* MLX LoRA Studio (MemoryEstimator.swift): parameters read out of the model's name, sizes
+  guessed from them, activations by batch times accumulation, 1.5 GB of framework, 15 %
+  on top. It is made for Macs and stands here because it alone shows a live figure.
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +63,8 @@ def rules(row: Published) -> dict[str, Said]:
         ),
         "unsloth studio formula": Said(process=_unsloth(row)),
         "llama-factory readme": Said(process=billions * (0.5 if four_bit else 2) * 1e9),
+        "gpu_poor": Said(process=_gpu_poor(row)),
+        "mlx lora studio": Said(process=_mlx_studio(row)),
     }
 
 
@@ -67,11 +76,64 @@ def _unsloth(row: Published) -> float:
         weights = 0.625 * quantised + 2 * (shape.parameters - quantised)
     trained = sum(n * count for n, count in adapter_tensors(shape, plan.method))
     tokens = plan.train.batch_size * plan.train.seq_len
-    block = shape.blocks[0]
-    width = block.mlp.width if isinstance(block.mlp, FeedForward) else shape.hidden
-    layer = 2.5 * tokens * (shape.hidden + 2 * block.attention.key + 2 + 2 * width)
+    key = shape.blocks[0].attention.key
+    layer = 2.5 * tokens * (shape.hidden + 2 * key + 2 + 2 * _width(shape))
     layers = 1 if plan.train.gradient_checkpointing else shape.layers
     return weights + (2 + 4 + 2) * trained + layers * layer + 1.4e9
+
+
+def _gpu_poor(row: Published) -> float:
+    shape, train = row.shape, row.plan.train
+    layers, hidden, width = shape.layers, shape.hidden, _width(shape)
+    parameters = 2 * shape.vocabulary * hidden + layers * hidden * (
+        4 * hidden + 3 * width
+    )
+    if row.plan.method.kind == "qlora":
+        weights = parameters * (0.5 - 2 / 64 + 0.06 * 2)
+        length = 50 * max(train.seq_len / 50, 1) ** 0.5
+        workspace = 0.75 * (15 * hidden + 6 * width) * layers * length
+        trained = layers * 8 * hidden * 0.5 * 4 * 3 + workspace * train.batch_size
+    else:
+        weights = parameters * 2.0
+        trained = layers * 8 * hidden * 2 * 4 * 3 * 2.0
+    a_token = 32 * hidden + 12 * width + 8
+    a_pair = 8 * shape.blocks[0].attention.heads
+    activations = layers * train.batch_size * train.seq_len
+    activations *= a_token + a_pair * train.seq_len
+    kept = 0.15 if train.gradient_checkpointing else 1.0
+    return weights + trained + kept * activations + 650 * MIB
+
+
+_NAMED = re.compile(r"(\d+(?:\.\d+)?)\s*([BM])\b", re.IGNORECASE)
+_GUESSES = (  # below so many parameters: hidden size, layers
+    (1e9, 1024, 12),
+    (3e9, 1536, 24),
+    (8e9, 2560, 36),
+    (15e9, 4096, 40),
+    (35e9, 5120, 48),
+    (80e9, 8192, 80),
+    (float("inf"), 12288, 96),
+)
+
+
+def _mlx_studio(row: Published) -> float:
+    method, train = row.plan.method, row.plan.train
+    named = _NAMED.search(row.model.rpartition("/")[2])
+    parameters, hidden, layers = 0.0, 2048, 16
+    if named:
+        parameters = float(named[1]) * (1e9 if named[2] in "bB" else 1e6)
+        hidden, layers = next(
+            (hidden, max(16, layers))
+            for below, hidden, layers in _GUESSES
+            if parameters < below
+        )
+    adapter = layers * 7 * max(method.rank, 1) * hidden * 2 * 2
+    states = adapter * 4 * 2 if named else 0
+    tokens = train.batch_size * train.gradient_accumulation * train.seq_len
+    seen = 1 if train.gradient_checkpointing else layers
+    weights = parameters * (0.5 if method.kind == "qlora" else 2.0)
+    whole = weights + states + adapter + tokens * hidden * 2 * seen * 4 + 1.5e9
+    return whole * 1.15
 
 
 def accelerate_says(rows: Sequence[Published]) -> list[Said]:
@@ -121,7 +183,6 @@ def fitcheck_says(python: str, rows: Sequence[Published]) -> list[Said]:
 
 def _sizes(shape: ModelShape) -> Mapping[str, Any]:
     block = shape.blocks[0]
-    width = block.mlp.width if isinstance(block.mlp, FeedForward) else shape.hidden
     return {
         "name": shape.architecture,
         "num_params": shape.parameters,
@@ -129,11 +190,16 @@ def _sizes(shape: ModelShape) -> Mapping[str, Any]:
         "num_layers": shape.layers,
         "num_attention_heads": block.attention.heads,
         "num_kv_heads": block.attention.kv_heads,
-        "intermediate_size": width,
+        "intermediate_size": _width(shape),
         "vocab_size": shape.vocabulary,
         "head_dim": block.attention.head_dim,
         "tie_word_embeddings": shape.tied,
     }
+
+
+def _width(shape: ModelShape) -> int:
+    mlp = shape.blocks[0].mlp
+    return mlp.width if isinstance(mlp, FeedForward) else shape.hidden
 
 
 def _training(row: Published) -> Mapping[str, Any]:
