@@ -12,6 +12,19 @@ from core.units import MIB, bytes_text
 # Less than this left on the disk explains a write that failed without saying why.
 _NEARLY_FULL_BYTES = 8 * MIB
 
+# A library that finds no room for its workspace has words of its own.
+_FULL_CARD = (
+    "out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",  # its handle wants memory too
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+_OTHER_BUILD = (
+    "no kernel image is available",
+    "driver version is insufficient",
+    "the provided PTX was compiled with an unsupported toolchain",
+)
+
 _CHEAPER = (
     "Try QLoRA, gradient checkpointing, a smaller batch or a shorter sequence length;"
     " the checkpoints are kept, so “resume” goes on from the last one."
@@ -37,21 +50,25 @@ def as_ours(err: BaseException, folder: Path) -> TunesmithError | None:
         return told if isinstance(told, DiskFull) else _cannot_write(err, folder)
     if isinstance(err, SafetensorError):
         return _disk_full(folder) if _is_full(err, folder) else None
-    if isinstance(err, torch.AcceleratorError):
-        return _lost_card(err)
-    if isinstance(err, RuntimeError):
+    if isinstance(err, RuntimeError):  # and what torch derives from it
         return _by_words(err, folder)
     return None
 
 
 def _by_words(err: RuntimeError, folder: Path) -> TunesmithError | None:
-    """Torch raises plain RuntimeErrors whose text alone tells them apart."""
+    """Torch raises RuntimeErrors whose text alone tells them apart."""
     text = str(err)
     if "can't allocate memory" in text or "bad_alloc" in text:
         return _no_room_in_memory()
-    if "out of memory" in text:
+    if any(words in text for words in _FULL_CARD):
         return _no_room_on_the_card()
+    if any(words in text for words in _OTHER_BUILD):
+        return _other_build(err)
+    if "bitsandbytes native library" in text or "version of bitsandbytes" in text:
+        return _no_bitsandbytes()
     if "CUDA error" in text or "CUDA driver" in text:
+        return _lost_card(err)
+    if isinstance(err, torch.AcceleratorError):
         return _lost_card(err)
     # torch's own writer reports a short write without an errno
     if "inline_container" in text and _is_full(err, folder):
@@ -86,11 +103,33 @@ def _no_room_in_memory() -> WorkFailed:
     )
 
 
+def _first_line(err: BaseException) -> str:
+    lines = str(err).strip().splitlines()
+    return lines[0] if lines else "no reason"
+
+
+def _other_build(err: BaseException) -> WorkFailed:
+    return WorkFailed(
+        "gpu.unusable",
+        f"The installed torch cannot compute on this graphics card: {_first_line(err)}",
+        hint="Update the NVIDIA driver, then run “python3 run.py setup” for the build"
+        " that fits the card. Until then choose the processor in the preferences.",
+    )
+
+
+def _no_bitsandbytes() -> WorkFailed:
+    return WorkFailed(
+        "bitsandbytes.unusable",
+        "bitsandbytes finds no program for this CUDA, so 4-bit weights and 8-bit"
+        " optimisers cannot be used.",
+        hint="Run “python3 run.py setup”, or train with LoRA and adamw_torch.",
+    )
+
+
 def _lost_card(err: BaseException) -> WorkFailed:
-    first = str(err).strip().splitlines()
     return WorkFailed(
         "gpu.lost",
-        f"The graphics card stopped answering: {first[0] if first else 'no reason'}",
+        f"The graphics card stopped answering: {_first_line(err)}",
         hint="Resume. If it happens again, restart the computer and update the driver.",
     )
 

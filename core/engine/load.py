@@ -5,15 +5,22 @@ no remote code, the attention kernel named by us and not by the model's config.
 """
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
+from transformers import (
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    core_model_loading,
+)
 from transformers.pytorch_utils import Conv1D
 
 from core.engine.attention import suit_card
@@ -50,18 +57,19 @@ def load_base(
         )
     suit_card(compute)
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # told by _require_whole, tensor by name
-            dtype=compute.dtype,
-            device_map={"": compute.device},
-            quantization_config=_four_bits(quantization, compute),
-            attn_implementation=kernel_for(read_config(folder), attention),
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-        )
+        with _faults_told_at_once():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # told by _require_whole, tensor by name
+                dtype=compute.dtype,
+                device_map={"": compute.device},
+                quantization_config=_four_bits(quantization, compute),
+                attn_implementation=kernel_for(read_config(folder), attention),
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+            )
     except (ValueError, KeyError, AttributeError, SafetensorError) as err:
         raise ModelError(
             "model.unloadable",
@@ -74,6 +82,22 @@ def load_base(
     model.config.use_cache = False
     _give_back_memory(compute)
     return cast("PreTrainedModel", model)
+
+
+@contextmanager
+def _faults_told_at_once() -> Iterator[None]:
+    """Let what fails while a weight is quantised be raised as it is.
+
+    transformers notes it, goes on with the next weight and ends with an error that no
+    longer says what failed: memory that ran out looked like a bug.
+    """
+
+    @contextmanager
+    def told(*_: Any, **__: Any) -> Iterator[None]:
+        yield
+
+    with patch.object(core_model_loading, "log_conversion_errors", told):
+        yield
 
 
 def _require_whole(folder: Path, found: Mapping[str, Any]) -> None:

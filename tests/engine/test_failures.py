@@ -24,6 +24,19 @@ from core.errors import ModelError
         (MemoryError(), "memory.out"),
         (torch.AcceleratorError("CUDA error: unspecified launch failure"), "gpu.lost"),
         (RuntimeError("CUDA error: device-side assert triggered"), "gpu.lost"),
+        (torch.AcceleratorError("CUDA error: out of memory"), "memory.out"),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            "memory.out",
+        ),
+        (
+            torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device"),
+            "gpu.unusable",
+        ),
+        (
+            RuntimeError("Method 'cget_managed_ptr' not available in CPU-only version of bitsandbytes."),
+            "bitsandbytes.unusable",
+        ),
         (OSError(errno.ENOSPC, "No space left on device", "/x/y"), "disk.full"),
         (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "disk.full"),
         (OSError(errno.EROFS, "Read-only file system", "/x/y"), "disk.error"),

@@ -70,3 +70,20 @@ def test_a_damaged_file_is_named(tiny: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="half cannot be loaded"):
         load_base(folder, compute=CPU)
+
+
+def test_a_card_that_fills_while_quantising_is_out_of_memory(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loader would go on with the next weight and forget what had failed."""
+    asked: list[object] = []
+
+    def full(*args: object, **_: object) -> None:
+        asked.append(args)
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr("bitsandbytes.functional.quantize_4bit", full)
+
+    with pytest.raises(torch.OutOfMemoryError):
+        load_base(tiny, compute=CPU, quantization=Method(kind="qlora"))
+    assert 1 == len(asked)
