@@ -18,6 +18,7 @@ from app.fits.present import FitsView
 from app.fits.question import QuestionCard
 from app.fits.report import answer_text, picture_name, title_lines
 from app.fits.viewmodel import FitsViewModel
+from app.glance import DeviceGlance
 from app.services import Services
 from app.widgets.buttons import IconButton, PrimaryButton
 from app.widgets.layout import STRETCH
@@ -32,7 +33,9 @@ _ROOM_BESIDE: Final = 740
 
 def build(services: Services) -> Page:
     """Return the page over the real functions of `core`."""
-    return FitsPage(FitsViewModel(fits_ports(services), services.navigator))
+    page = FitsPage(FitsViewModel(fits_ports(services), services.navigator))
+    services.pulse.device_changed.connect(page.hear_device)
+    return page
 
 
 class FitsPage(Page):
@@ -124,6 +127,12 @@ class FitsPage(Page):
         """Look at machine, models and draft whenever the page comes into view."""
         super().showEvent(event)
         self.model.wake()
+
+    @Slot(object)
+    def hear_device(self, glance: DeviceGlance) -> None:
+        """Measure anew when what is free has truly moved; not while out of sight."""
+        if self.isVisible():
+            self.model.hear_device(glance)
 
     def shut_down(self) -> None:
         """Compute no more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -14,6 +14,7 @@ from app.fits.ports import FitsPorts
 from app.fits.present import FitsView, Presenter
 from app.fits.reckoning import CHECKPOINTING, best_price
 from app.fits.state import FitsState, Shown, into_draft
+from app.glance import DeviceGlance
 from app.qtwork.background import Background
 from app.qtwork.navigator import Navigator
 from app.qtwork.window_words import in_window
@@ -32,6 +33,9 @@ from core.models.starter import STARTER_ID
 from core.plan.fields import with_value
 from core.plan.plan import MethodKind, ModelChoice, Plan
 from core.planner.advice import Fit
+
+_NEWS: Final = 0.02
+"""The part of a device's memory that must come free or go before figures change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,7 @@ class FitsViewModel(QObject):
         self._exact = ExactWork(ports.config_of, self)
         self._exact.changed.connect(self._on_exact)
         self._looking = self._asker(self._on_world, self._on_failed)
+        self._measuring = self._asker(self._on_measured, self._on_failed)
         self._finding = self._asker(self._on_found, self._on_unfound)
         self._naming = self._asker(self._on_named, self._on_unnamed)
         self._fitting = self._asker(self._on_fitted, self._on_failed)
@@ -102,6 +107,16 @@ class FitsViewModel(QObject):
     def wake(self) -> None:
         """Look at machine, models and draft; called when the page is shown."""
         self._looking.ask(self._look)
+
+    def hear_device(self, glance: DeviceGlance) -> None:
+        """Measure what is free again if `glance` shows that it has truly moved.
+
+        A main memory that breathes is no news: nothing that is being read may move
+        for it. A card asked about instead has nothing else running on it.
+        """
+        known = self.state.budget
+        if known is not None and self.state.other is None and has_moved(known, glance):
+            self._measuring.ask(lambda: self._ports.device_budget(None, None))
 
     def ask_about(self, plan: Plan) -> None:
         """Take over `plan`: its model and every setting."""
@@ -148,6 +163,7 @@ class FitsViewModel(QObject):
             self._naming.cancel()
             self._set(other=None)
             self._reckon()
+            self._measuring.ask(lambda: self._ports.device_budget(None, None))
             return
         self._naming.ask(_card_asker(self._ports, text))
 
@@ -207,8 +223,8 @@ class FitsViewModel(QObject):
         self._figuring.stop()
         self._exact.shut_down()
         for asker in (
-            self._looking, self._finding, self._naming, self._fitting,
-            self._returning, self._drafting,
+            self._looking, self._measuring, self._finding, self._naming,
+            self._fitting, self._returning, self._drafting,
         ):  # fmt: skip
             asker.cancel()
 
@@ -259,6 +275,11 @@ class FitsViewModel(QObject):
             if world.draft.model.id:
                 self._is_free = False
                 self._find(world.draft.model.id)
+        self._reckon()
+
+    @Slot(object)
+    def _on_measured(self, budget: DeviceBudget) -> None:
+        self._set(budget=budget)
         self._reckon()
 
     @Slot(object)
@@ -391,6 +412,12 @@ class FitsViewModel(QObject):
     @Slot()
     def _publish(self) -> None:
         self.changed.emit(self.view)
+
+
+def has_moved(known: DeviceBudget, glance: DeviceGlance) -> bool:
+    """Return whether a glance shows more or less free than a reader would round off."""
+    is_other = glance.name != known.name or glance.total != known.total
+    return is_other or abs(glance.free - known.free) > _NEWS * known.total
 
 
 def _card_asker(ports: FitsPorts, wanted: str) -> Callable[[], DeviceBudget]:

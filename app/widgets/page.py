@@ -94,6 +94,9 @@ class PageBody(QScrollArea):
         for item in items:
             add(self.column, item)
         outer = QWidget()
+        # A paragraph's least height is that of its narrowest shape; asked for all at
+        # once they would leave an empty screen below the last card.
+        outer.setMinimumHeight(1)
         centred = QHBoxLayout(outer)
         centred.setContentsMargins(0, 0, 0, 0)
         centred.addStretch(1)

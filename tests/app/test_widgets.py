@@ -28,6 +28,7 @@ from app.widgets.line_chart import ChartText, Level, LineChart, Series
 from app.widgets.log_tail import LONGEST_LINE, MOST_LINES, LogTail
 from app.widgets.memory_bar import GIB, MemoryBar, MemoryPart, MemoryRow
 from app.widgets.notice import Action, Notice
+from app.widgets.page import PageBody
 from app.widgets.progress import ProgressRow
 from app.widgets.sparkline import Histogram, Sparkline
 from app.widgets.stepper import Stepper
@@ -649,3 +650,22 @@ def test_buttons_take_the_focus_by_keyboard_alone(qtbot: QtBot) -> None:
     qtbot.addWidget(button)
 
     assert Qt.FocusPolicy.TabFocus == button.focusPolicy()
+
+
+def test_a_page_ends_where_its_last_card_ends(qtbot: QtBot) -> None:
+    """Long paragraphs leave no empty screen below: the width there is counts."""
+    words = "A sentence of some length that wraps where the room ends. " * 12
+    body = PageBody(*(Text(words, wrap=True) for _ in range(6)))
+    body.column.addStretch(1)
+    qtbot.addWidget(body)
+    body.resize(800, 200)
+    body.show()
+
+    inner, item = body.column.parentWidget(), body.column.itemAt(5)
+    assert inner is not None
+    assert item is not None
+    last = item.widget()
+    assert last is not None
+    margin = body.column.contentsMargins().bottom()
+    free = inner.height() - last.geometry().bottom() - 1
+    assert free <= margin + body.column.spacing()

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.fits.ports import read_draft
 from app.fits.viewmodel import FitsViewModel
+from app.glance import DeviceGlance
 from app.qtwork import process
 from app.qtwork.navigator import Navigator
 from app.setup.asked_card import asked_card
@@ -358,3 +359,41 @@ def test_a_damaged_draft_is_left_alone(tmp_path: Any) -> None:
     (places.home / "draft.toml").write_text("not = = toml", encoding="utf-8")
     assert Plan() == read_draft(places)
     assert (places.home / "draft.toml").is_file()
+
+
+def test_memory_that_comes_free_is_seen_and_breathing_is_not(
+    qtbot: QtBot, make_model: Maker
+) -> None:
+    """Free memory is measured again once it truly moves, and only for this machine."""
+    free = [12 * GIB]
+    asked: list[str | None] = []
+
+    def device(memory: int | None, name: str | None) -> DeviceBudget:
+        asked.append(name)
+        if name is not None:
+            return replace(BUDGET, name=name, total=24 * GIB, free=24 * GIB)
+        return replace(BUDGET, total=12 * GIB, free=free[0])
+
+    model = make_model(device_budget=device)
+    answered(qtbot, model)
+    seen = DeviceGlance(name=BUDGET.name, is_gpu=True, total=12 * GIB, free=12 * GIB)
+    asked.clear()
+    model.hear_device(replace(seen, free=12 * GIB - GIB // 8))
+    assert not model._measuring.is_busy
+
+    free[0] = 2 * GIB
+    model.hear_device(replace(seen, free=2 * GIB))
+    qtbot.waitUntil(lambda: model.view.answer.free_bytes == 2 * GIB)
+    assert "too large" == model.view.answer.verdict
+    assert "2.00 GiB" in model.view.question.device_detail
+
+    model.ask_device("GeForce RTX 4090")
+    qtbot.waitUntil(lambda: model.state.other is not None)
+    asked.clear()
+    model.hear_device(replace(seen, free=12 * GIB))
+    assert not model._measuring.is_busy
+    assert not asked
+
+    free[0] = 12 * GIB
+    model.ask_device("")
+    qtbot.waitUntil(lambda: model.view.answer.free_bytes == 12 * GIB)
