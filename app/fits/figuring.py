@@ -69,7 +69,10 @@ class Figuring(QObject):
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
-        self._pause.timeout.connect(self._price_all)
+        self._pause.timeout.connect(self._on_rest)
+        self._behind = Slices(self)
+        self._behind.advanced.connect(self.advanced)
+        self._behind.failed.connect(self._on_failed)
         self._pricing = Slices(self)
         self._pricing.finished.connect(self.priced)
         self._pricing.failed.connect(self._on_failed)
@@ -88,15 +91,10 @@ class Figuring(QObject):
         if asked is None:
             self._near.run(iter(()))
         else:
-            self._near.run(
-                self._bars(asked),
-                self._map(asked),
-                self._formulas(asked),
-                self._uses(asked),
-                self._cards(asked),
-            )
-        self._pricing.stop()
-        self._measuring.stop()
+            self._near.run(self._bars(asked), self._map(asked))
+        # A slider that moves is followed by bars and map; the tables wait for its rest.
+        for slices in (self._behind, self._pricing, self._measuring):
+            slices.stop()
         self._pause.start()
 
     def measure(self, models: Sequence[ModelFacts], state: FitsState) -> None:
@@ -114,7 +112,7 @@ class Figuring(QObject):
     def stop(self) -> None:
         """Compute no more."""
         self._pause.stop()
-        for slices in (self._near, self._pricing, self._measuring):
+        for slices in (self._near, self._behind, self._pricing, self._measuring):
             slices.stop()
 
     # -- one model ---------------------------------------------------------------
@@ -205,7 +203,12 @@ class Figuring(QObject):
         )
 
     @Slot()
-    def _price_all(self) -> None:
+    def _on_rest(self) -> None:
+        asked = _question(self._asked)
+        if asked is not None:
+            self._behind.run(
+                self._formulas(asked), self._uses(asked), self._cards(asked)
+            )
         offer = self._offer(self._asked)
         if offer is not None and self._asked.listed:
             self._pricing.run(self._all_prices(offer))

@@ -60,6 +60,7 @@ class MemoryBar(QWidget):
     def __init__(self, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: tuple[MemoryRow, ...] = ()
+        self._heights: dict[int, int] = {}
         self._free_bytes = 0
         self._free_label = "free"
         self._hits: list[tuple[QRectF, str]] = []
@@ -85,6 +86,7 @@ class MemoryBar(QWidget):
         )
         self.setAccessibleDescription("; ".join(said))
         if before != (len(self._rows), self._names()):  # else it is as tall as before
+            self._heights.clear()
             self.updateGeometry()
         self.update()
 
@@ -101,7 +103,17 @@ class MemoryBar(QWidget):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        """Return the height at `width`."""
+        """Return the height at `width`, measured once: layouts ask again and again."""
+        if width not in self._heights:
+            self._heights[width] = self._measured(width)
+        return self._heights[width]
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Measure anew in another font or style."""
+        self._heights.clear()
+        super().changeEvent(event)
+
+    def _measured(self, width: int) -> int:
         rows = max(1, len(self._rows))
         top = theme.px(22)
         body = rows * (_BAR_HEIGHT + theme.px(20) + _ROW_GAP)

@@ -51,6 +51,7 @@ class Text(QLabel):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._heights: dict[int, int] = {}
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setProperty("role", role)
         self.setWordWrap(wrap)
@@ -72,7 +73,19 @@ class Text(QLabel):
         """Show `text`; a run too long for Qt's layout is broken, a book is cut."""
         if len(text) > LONGEST_LABEL:
             text = text[:LONGEST_LABEL] + "…"
+        self._heights.clear()
         super().setText(break_long_runs(text))
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height at `width`, measured once: layouts ask again and again."""
+        if width not in self._heights:
+            self._heights[width] = super().heightForWidth(width)
+        return self._heights[width]
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Measure anew in another font or style."""
+        self._heights.clear()
+        super().changeEvent(event)
 
     def set_role(self, role: Role) -> None:
         """Dress the label as `role`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -669,3 +670,28 @@ def test_a_page_ends_where_its_last_card_ends(qtbot: QtBot) -> None:
     margin = body.column.contentsMargins().bottom()
     free = inner.height() - last.geometry().bottom() - 1
     assert free <= margin + body.column.spacing()
+
+
+def test_a_height_is_measured_anew_when_words_or_letters_change(qtbot: QtBot) -> None:
+    """A label and the bar remember their height only as long as it is theirs."""
+    label = Text("word " * 20, wrap=True)
+    qtbot.addWidget(label)
+    label.show()
+    short = label.heightForWidth(200)
+    label.setText("word " * 80)
+    long = label.heightForWidth(200)
+    label.set_role("title")
+
+    assert short < long < label.heightForWidth(200)
+
+    bar = MemoryBar()
+    qtbot.addWidget(bar)
+    narrow = 120
+    parts = tuple(
+        MemoryPart(name=f"Part number {at}", size_bytes=GIB) for at in range(4)
+    )
+    row = MemoryRow(label="LoRA", parts=parts[:1], low_bytes=GIB, high_bytes=GIB)
+    bar.show_rows([row], free_bytes=0)
+    one = bar.heightForWidth(narrow)
+    bar.show_rows([replace(row, parts=parts)], free_bytes=0)
+    assert one < bar.heightForWidth(narrow)
