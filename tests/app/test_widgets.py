@@ -680,7 +680,9 @@ def test_a_height_is_measured_anew_when_words_or_letters_change(qtbot: QtBot) ->
     short = label.heightForWidth(200)
     label.setText("word " * 80)
     long = label.heightForWidth(200)
-    label.set_role("title")
+    letters = label.font()
+    letters.setPointSize(letters.pointSize() * 3)
+    label.setFont(letters)
 
     assert short < long < label.heightForWidth(200)
 
