@@ -64,7 +64,7 @@ class DryRuns(QObject):
     """Runs the newest one asked for, and remembers every answer while the window lives.
 
     Signals:
-        changed (): one began, ended, or is wanted no more.
+        changed (): one began, ended, is further, or is wanted no more.
     """
 
     changed = Signal()
@@ -81,10 +81,13 @@ class DryRuns(QObject):
         self._started: DryRunKey | None = None
         self._plan = Plan()
         self._config: Mapping[str, Any] = {}
+        self.progress: Mapping[str, Any] = {}
+        """What the child that runs said last of how far it is; empty before."""
         self._reading = Background(self)
         self._reading.answered.connect(self._on_read)
         self._reading.failed.connect(self._on_unread)
         self._task = TaskRunner(self)
+        self._task.progressed.connect(self._on_progressed)
         self._task.succeeded.connect(self._on_answered)
         self._task.failed.connect(self._on_failed)
         self._task.finished.connect(self._on_finished)
@@ -113,7 +116,7 @@ class DryRuns(QObject):
         if key == self._wanted or self.tensors(key) is not None:
             return
         self._answers.pop(key, None)
-        self._wanted, self._plan = key, plan
+        self._wanted, self._plan, self.progress = key, plan, {}
         self._task.cancel()
         self._reading.ask(lambda: self._config_of(facts))
         self.changed.emit()
@@ -152,6 +155,12 @@ class DryRuns(QObject):
                 "has_flash": key.has_flash,
             },
         )
+
+    @Slot(object)
+    def _on_progressed(self, event: Mapping[str, Any]) -> None:
+        if self._started is not None and self._started == self._wanted:
+            self.progress = event
+            self.changed.emit()
 
     @Slot(object)
     def _on_answered(self, result: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.setup.data_figures import Cut, bars_of, cut_of, figures_of
-from app.setup.model_view import Progress, progress_of
+from app.setup.progress_view import Progress, progress_of
 from app.setup.report import Bars, DataReport, LineProblem, Preview
 from app.setup.state import NEEDS_COLUMNS, DataState, Failure
 from app.setup.words import joined, plural

@@ -46,6 +46,10 @@ class ExactRow(QWidget):
         self.button.set_tip(view.tip)
         self.button.setEnabled(view.can_ask)
         self.button.setVisible(not view.is_running and view.tone != "good")
-        self.progress.setVisible(view.is_running)
-        if view.is_running:
-            self.progress.show_progress(view.running_text, fraction=None)
+        self.progress.setVisible(view.progress is not None)
+        if view.progress is not None:
+            self.progress.show_progress(
+                view.progress.what,
+                fraction=view.progress.fraction,
+                detail=view.progress.detail,
+            )

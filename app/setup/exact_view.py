@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from app.setup.progress_view import Progress, progress_of
 from app.setup.state import ExactState
 from core.units import bytes_text
 
@@ -15,7 +16,6 @@ _FORMULA: Final = (
     "By the formula. A dry run acts the real training step out, without weights and"
     " without a graphics card."
 )
-RUNNING: Final = "Acting the training step out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class ExactView:
     tip: str
     can_ask: bool
     is_running: bool
-    running_text: str = RUNNING
+    progress: Progress | None
 
 
 def present_exact(state: ExactState) -> ExactView:
@@ -42,6 +42,7 @@ def present_exact(state: ExactState) -> ExactView:
         tip="It is known already." if is_known else _tip(state),
         can_ask=state.can_run and not state.is_running and not is_known,
         is_running=state.is_running,
+        progress=progress_of(state.work),
     )
 
 

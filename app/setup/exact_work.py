@@ -8,7 +8,7 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.qtwork.dry_run import DryRunKey, DryRuns, key_of
-from app.setup.state import ExactState, Failure
+from app.setup.state import ExactState, Failure, Work
 from app.setup.words import METHOD_NAMES, TRAINABLE
 from core.estimate.answer import MemoryEstimate
 from core.hardware.budget import DeviceBudget
@@ -18,6 +18,10 @@ from core.models.trainable import untrained
 from core.plan.plan import Plan
 
 _SETTLE_MS: Final = 600  # a person still changing settings has not decided yet
+_DOING: Final = {
+    "load": "Loading the training engine",
+    "step": "Acting the training step out",
+}
 _CLOSE_CALLS: Final = frozenset({"tight", "unknown"})
 
 
@@ -25,7 +29,7 @@ class ExactWork(QObject):
     """Runs the draft dry: when asked, and by itself where the formula is not sure.
 
     Signals:
-        changed (): more is known, or one began or ended.
+        changed (): more is known, or one began, ended, or is further.
     """
 
     changed = Signal()
@@ -92,13 +96,14 @@ class ExactWork(QObject):
         found, failure = self._runs.tensors(key), self._runs.failure(key)
         if found is not None:
             self._newest = key
-        last = self._newest
+        last, is_running = self._newest, self._runs.running == key
         is_same_model = last is not None and last.model == key.model
         return ExactState(
             tensors=found,
             formula=0 if found is None else formula(),
             earlier=self._runs.tensors(last) if last and is_same_model else None,
-            is_running=self._runs.running == key,
+            is_running=is_running,
+            work=_work(self._runs.progress) if is_running else None,
             can_run=True,
             failure=None if failure is None else Failure.of(failure),
         )
@@ -144,6 +149,16 @@ class ExactWork(QObject):
         key = key_of(*self._draft)
         if key != self._declined and self._runs.failure(key) is None:
             self._runs.start(*self._draft)
+
+
+def _work(event: Mapping[str, Any]) -> Work:
+    """Return how far a child is by its last word; before its first it is loading."""
+    return Work(
+        what=_DOING.get(str(event.get("what")), _DOING["load"]),
+        done=float(event.get("done") or 0),
+        total=float(event.get("total") or 100),
+        unit=str(event.get("unit") or "%"),
+    )
 
 
 def _why_not(plan: Plan, shape: ModelShape) -> str:

@@ -256,7 +256,16 @@ class FitWork(QObject):
 
     @Slot()
     def _on_exact_changed(self) -> None:
-        self.reckon(self._asked)
+        """Hear how far a dry run is; a new figure prices the draft anew."""
+        known, shape, budget = self.state.exact, self._asked.shape, self.state.judged
+        if shape is None or budget is None:
+            return
+        plan = self._asked.plan
+        exact = self.exact.state(lambda: self._ports.tensors(plan, shape, budget))
+        if (exact.tensors, exact.is_running) == (known.tensors, known.is_running):
+            self._set(exact=exact)
+        else:
+            self.reckon(self._asked)
 
     def shut_down(self) -> None:
         """End the child that runs."""

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from app.qtwork.window_words import in_window
-from app.setup.state import Failure, ModelState, Pause, Work
+from app.setup.progress_view import Progress, progress_of
+from app.setup.state import Failure, ModelState
 from app.setup.words import (
     METHOD_BITS,
     METHOD_NAMES,
     TRAINABLE,
-    fraction_of,
     joined,
     verdict_words,
-    work_detail,
 )
 from core.estimate.answer import MemoryEstimate
 from core.models.facts import ModelFacts
@@ -54,16 +53,6 @@ class ModelCard:
         """What a screen reader says."""
         fits = ", ".join(f"{badge.text}: {badge.tip}" for badge in self.badges)
         return joined(self.name, self.detail, self.where, self.problem or fits)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """A line of progress, ready to read."""
-
-    what: str
-    fraction: float | None
-    detail: str
-    pause: Pause = "cannot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,18 +95,6 @@ def present_models(state: ModelState, *, is_offline: bool) -> ModelView:
         failure=state.failure or state.unusable,
     )
     return _with_chosen(base, state, is_offline=is_offline)
-
-
-def progress_of(work: Work | None) -> Progress | None:
-    """Return `work` as a line of progress."""
-    if work is None:
-        return None
-    return Progress(
-        what=work.what,
-        fraction=fraction_of(work),
-        detail=work_detail(work),
-        pause=work.pause,
-    )
 
 
 def _visible(state: ModelState) -> list[ModelFacts]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.setup.draft_problems import step_of
 from app.setup.exact_view import exact_line
+from app.setup.progress_view import Progress, progress_of
 from app.setup.settings_view import value_text
 from app.setup.state import ExactState, Failure, SetupState, Step
 from app.setup.summary_view import present_summary
@@ -63,7 +64,8 @@ class StartView:
     """Starting goes against the estimate: it is said on the button."""
     exact_text: str
     """What a dry run says, or that one is under way; empty where none was asked."""
-    exact_runs: bool
+    exact_progress: Progress | None
+    """How far a dry run is that is under way."""
     failure: Failure | None
     held_text: str
     """Who has the device, in a sentence; empty if nobody stands in the way."""
@@ -93,7 +95,7 @@ def present_start(state: SetupState, found: Sequence[Problem]) -> StartView:
         is_starting=state.is_starting,
         forces=forces,
         exact_text=_exact_text(state.fit.exact),
-        exact_runs=state.fit.exact.is_running,
+        exact_progress=progress_of(state.fit.exact.work),
         failure=state.start_failure,
         held_text=_held_text(state),
         held_action=f"Close {state.held_by} and train" if state.held_by else "",

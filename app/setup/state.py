@@ -112,6 +112,8 @@ class ExactState:
     earlier: int | None = None
     """As the last dry run of this model found it, with settings changed since."""
     is_running: bool = False
+    work: Work | None = None
+    """How far the one that runs is."""
     can_run: bool = False
     why_not: str = "Choose a model first."
     """Why it cannot be run."""

@@ -8,7 +8,6 @@ from PySide6.QtCore import QSignalBlocker
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from app.setup.exact_view import RUNNING
 from app.setup.start_view import ProblemLine, StartView
 from app.setup.state import Step
 from app.setup.viewmodel import SetupViewModel
@@ -119,9 +118,13 @@ class StartStep(PageBody):
         self.facts.show_rows(view.facts)
         self.exact.setText(view.exact_text)
         self.exact.setVisible(bool(view.exact_text))
-        self.progress.setVisible(view.exact_runs)
-        if view.exact_runs:
-            self.progress.show_progress(RUNNING, fraction=None)
+        self.progress.setVisible(view.exact_progress is not None)
+        if view.exact_progress is not None:
+            self.progress.show_progress(
+                view.exact_progress.what,
+                fraction=view.exact_progress.fraction,
+                detail=view.exact_progress.detail,
+            )
         self.start.setEnabled(view.can_start)
         self.start.setText(view.start_text)
         self.start.set_tip(view.start_tip)

@@ -9,7 +9,7 @@ each phase is affine in the number of layers, or of turns where kinds of layers 
 turns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -34,12 +34,18 @@ from core.models.reading import is_known, text_config
 from core.plan.plan import Plan
 
 Loop = Literal["tunesmith", "plain"]
+Tell = Callable[[float], None]
+"""Hears how much of the work is done, 0 to 1."""
 # What foreign modelling code raises on tensors without numbers.
 _MISHAPS = (
     ArithmeticError, AssertionError, AttributeError, ImportError, LookupError,
     RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 _STEPS = 2
+
+
+def _nobody(_: float) -> None:
+    """Hear how far it is, and tell nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,7 @@ def dry_run(
     has_flash: bool = True,
     whole: bool = False,
     loop: Loop = "tunesmith",
+    tell: Tell = _nobody,
 ) -> DryRun:
     """Return the peak bytes of training `plan` on a CUDA card.
 
@@ -70,16 +77,18 @@ def dry_run(
         has_flash: Whether the card runs flash attention (Ampere and later).
         whole: Act out every layer instead of extrapolating from shallow models.
         loop: Our engine's step, or that of a plain peft + transformers loop.
+        tell: Hears how far it is, at every layer.
 
     Raises:
         ModelError: transformers cannot build this model, or cannot run it without
             numbers.
     """
     config = text_config(config)
+    card = _Card(dtype=dtype, has_flash=has_flash)
     if is_known(config):
-        return _acted(config, plan, dtype, has_flash=has_flash, whole=whole, loop=loop)
+        return _acted(config, plan, card, whole=whole, loop=loop, tell=tell)
     try:  # nobody has tried these; they are run whole, for layers may differ
-        return _acted(config, plan, dtype, has_flash=has_flash, whole=True, loop=loop)
+        return _acted(config, plan, card, whole=True, loop=loop, tell=tell)
     except _MISHAPS as err:
         first = (str(err).strip() or type(err).__name__).splitlines()[0]
         raise ModelError(
@@ -90,30 +99,49 @@ def dry_run(
         ) from err
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Card:
+    """The card the step is acted out for."""
+
+    dtype: DTypeName
+    has_flash: bool
+
+
 def _acted(
     config: Mapping[str, Any],
     plan: Plan,
-    dtype: DTypeName,
+    card: _Card,
     *,
-    has_flash: bool,
     whole: bool,
     loop: Loop,
+    tell: Tell,
 ) -> DryRun:
     made = _config(config, plan)
     if not plan.method.has_adapter:
         loop = "plain"  # our engine trains adapters alone
     if task(made) != "causal":  # two stacks, and no loop of ours
-        return _run(made, plan, dtype, has_flash=has_flash, loop="plain")
+        return _run(made, plan, card, loop="plain", tell=tell)
     depths = None if whole else shallow_depths(made)
 
-    def run(config: Any) -> DryRun:
-        return _run(config, plan, dtype, has_flash=has_flash, loop=loop)
-
     if depths is None:
-        return run(made)
-    few, more = (run(_of_depth(config, plan, n)) for n in depths)
+        return _run(made, plan, card, loop=loop, tell=tell)
+    few, more = (
+        _run(
+            _of_depth(config, plan, depth),
+            plan,
+            card,
+            loop=loop,
+            tell=_half(tell, number),
+        )
+        for number, depth in enumerate(depths)
+    )
     layers = int(made.num_hidden_layers)
     return _extrapolated(few, more, (layers - depths[0]) // (depths[1] - depths[0]))
+
+
+def _half(tell: Tell, number: int) -> Tell:
+    """Return whom half `number` (0 or 1) of the work tells how far it is."""
+    return lambda share: tell((number + share) / 2)
 
 
 def _extrapolated(few: DryRun, more: DryRun, turns: int) -> DryRun:
@@ -163,10 +191,8 @@ def _of_depth(config: Mapping[str, Any], plan: Plan, layers: int) -> Any:
     return _config(made, plan)
 
 
-def _run(
-    config: Any, plan: Plan, dtype: DTypeName, *, has_flash: bool, loop: Loop
-) -> DryRun:
-    compute = Compute(device=torch.device("cpu"), dtype_name=dtype)
+def _run(config: Any, plan: Plan, card: _Card, *, loop: Loop, tell: Tell) -> DryRun:
+    compute = Compute(device=torch.device("cpu"), dtype_name=card.dtype)
     if loop == "plain":
         model = on_meta(
             config, plan.method, compute, lambda base: plain_step.prepare(base, plan)
@@ -175,13 +201,17 @@ def _run(
         model = on_meta(config, plan.method, compute)
     ledger = Ledger()
     fake = FakeTensorMode(allow_non_fake_inputs=True)
-    with cuda_manners(has_flash=has_flash), dequantises(), fake, _Answers():
+    manners = cuda_manners(has_flash=card.has_flash)
+    with manners, dequantises(), fake, _Answers():
         make_fake(model)
         for tensor in (*model.parameters(), *model.buffers()):
             ledger.hold(tensor)
         static = ledger.live
         with ledger:
-            _watch_layers(model, ledger)
+            passes = _STEPS * (1 if loop == "plain" else _passes(plan))
+            # a layer that is computed again for its gradients is seen once more
+            visits = passes * (3 if plan.train.gradient_checkpointing else 2)
+            _watch_layers(model, ledger, visits=visits, tell=tell)
             if loop == "plain":
                 plain_step.take_steps(model, plan, compute, ledger, steps=_STEPS)
             else:
@@ -202,7 +232,7 @@ def _train(model: Any, plan: Plan, compute: Compute, ledger: Ledger) -> None:
     length = plan.train.seq_len
     row = EncodedRow(ids=(1,) * length, trained=(False,) + (True,) * (length - 1))
     rows = [row] * plan.train.batch_size
-    passes = 1 if plan.train.gradient_accumulation == 1 else 2
+    passes = _passes(plan)
     for step in range(1, _STEPS + 1):
         learner.begin_step(rows * passes)
         for number in range(passes):
@@ -213,19 +243,33 @@ def _train(model: Any, plan: Plan, compute: Compute, ledger: Ledger) -> None:
         ledger.enter("rest")
 
 
-def _watch_layers(model: Any, ledger: Ledger) -> None:
+def _passes(plan: Plan) -> int:
+    """Return the passes of one step: the second finds the first one's gradients."""
+    return 1 if plan.train.gradient_accumulation == 1 else 2
+
+
+def _watch_layers(model: Any, ledger: Ledger, *, visits: int, tell: Tell) -> None:
     """Tell the ledger when the backward pass enters the last and the first layer.
 
     Between those the peak grows or shrinks steadily, so each part is affine in depth.
+    `tell` hears how far it is at each of the `visits` that every layer gets.
     """
     layers = _decoder_layers(model)
     last = len(layers) - 1
+    visited = 0
+
+    def visit() -> None:
+        nonlocal visited
+        visited += 1
+        tell(min(1.0, visited / (visits * len(layers))))
 
     def watch(number: int, phase: str) -> None:
         def entered(_: Tensor) -> None:
             ledger.enter(phase)
+            visit()
 
         def seen(_: Any, __: Any, out: Any) -> None:
+            visit()
             hidden = out[0] if isinstance(out, (tuple, list)) else out
             if hidden.requires_grad:
                 hidden.register_hook(entered)

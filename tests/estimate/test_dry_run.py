@@ -101,12 +101,16 @@ def test_two_shallow_models_tell_of_the_deep_one(checkpointing: bool) -> None:
 
 @pytest.mark.slow
 def test_a_dry_run_answers_from_its_own_process() -> None:
-    """The window and the command line ask a worker; torch stays there."""
+    """The window and the command line ask a worker; it says how far it is."""
     real = config("HuggingFaceTB/SmolLM2-135M-Instruct", 4)
     plan = Plan(train=Training(seq_len=256))
 
-    found = Task(
+    *told, found = Task(
         "dry_run", {"config": real, "plan": to_tree(plan), "dtype": "bf16"}
-    ).result()
+    ).events()
 
     assert found["tensors"] == dry_run(real, plan, dtype="bf16").peak
+    done = [event["done"] for event in told]
+    assert ["load", "step"] == list(dict.fromkeys(event["what"] for event in told))
+    assert done == sorted(done)
+    assert (0, 100) == (done[0], done[-1])

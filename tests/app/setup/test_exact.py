@@ -104,12 +104,31 @@ def test_an_edit_ends_a_dry_run_of_other_settings(
     with_estimates(qtbot, model)
     model.set_value("train.seq_len", 4096)
     model.fit.exact.run()
-    qtbot.waitUntil(lambda: bool(DryChild.asked), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(DryChild.asked))
     model.set_value("train.learning_rate", 1e-3)
     assert model.view.fit.exact.is_running
     model.set_value("train.seq_len", 512)
 
     assert not model.view.fit.exact.is_running
+    assert model.view.fit.exact.can_ask
+
+
+def test_a_dry_run_says_how_far_it_is(qtbot: QtBot, make_model: Maker) -> None:
+    """What it does and how much is done, in the Fit step; and the bar goes with it."""
+    model = make_model()
+    with_estimates(qtbot, model)
+    model.set_value("train.seq_len", 4096)  # this stand-in stays at its first word
+    model.fit.exact.run()
+    begun = model.view.fit.exact.progress
+    assert begun is not None
+    assert ("Loading the training engine", "0 %") == (begun.what, begun.detail)
+
+    view = until(qtbot, model, lambda view: view.fit.exact.progress != begun)
+    moved = view.fit.exact.progress
+    assert moved is not None
+    assert (0.2, "20 %") == (moved.fraction, moved.detail)
+    model.fit.exact.cancel()
+    assert model.view.fit.exact.progress is None
     assert model.view.fit.exact.can_ask
 
 
@@ -125,9 +144,9 @@ def test_a_close_call_is_looked_at_before_the_start(
     """A tight estimate is made exact by itself, and Start is there all the while."""
     model = make_model(estimate=said("tight"))
     at_start(qtbot, model)
-    view = until(qtbot, model, lambda view: view.start.exact_runs)
+    view = until(qtbot, model, lambda view: bool(view.start.exact_progress))
     assert view.start.can_start
-    view = until(qtbot, model, lambda view: not view.start.exact_runs)
+    view = until(qtbot, model, lambda view: not view.start.exact_progress)
 
     assert "Dry run: 1016 B of tensors" in view.start.exact_text
 
@@ -184,13 +203,13 @@ def test_a_cancelled_look_is_not_taken_again(qtbot: QtBot, make_model: Maker) ->
     model = make_model(estimate=said("tight"))
     model.set_value("train.seq_len", 4096)
     at_start(qtbot, model)
-    qtbot.waitUntil(lambda: bool(DryChild.asked), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(DryChild.asked))
     model.fit.exact.cancel()
     model.fit.measure()
     model.go_to("start")
-    qtbot.waitUntil(lambda: not model.fit.exact.is_waiting, timeout=10_000)
+    qtbot.waitUntil(lambda: not model.fit.exact.is_waiting)
 
-    assert not model.view.start.exact_runs
+    assert model.view.start.exact_progress is None
     assert 1 == len(DryChild.asked)
 
 
@@ -220,9 +239,9 @@ def test_a_run_starts_by_the_exact_figure(
     at_start(qtbot, model)
     model.fit.exact.run()
     until(qtbot, model, lambda view: bool(view.start.exact_text))
-    until(qtbot, model, lambda view: not view.start.exact_runs)
+    until(qtbot, model, lambda view: not view.start.exact_progress)
     model.start()
-    qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(told))
 
     assert [1016] == told
     until(qtbot, model, lambda view: not view.start.is_starting)
