@@ -136,6 +136,7 @@ class DetailPane(QWidget):
         if another or not self.name.hasFocus():
             with QSignalBlocker(self.name):
                 self.name.setText(detail.name)
+                self.name.setCursorPosition(0)  # a long name is read from its start
         if another:
             with QSignalBlocker(self.note):
                 self.note.setPlainText(detail.note)

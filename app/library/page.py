@@ -22,7 +22,7 @@ from app.services import Services
 from app.widgets.buttons import GhostButton, PrimaryButton, SecondaryButton
 from app.widgets.card import Card
 from app.widgets.fields import Choice, SearchField, Segmented, keep_narrow
-from app.widgets.layout import STRETCH, boxed, column, row
+from app.widgets.layout import FlowLayout, boxed, column
 from app.widgets.notice import Notice
 from app.widgets.page import EmptyState, Page, PageHeader
 from app.widgets.text import Text, plain_tip
@@ -97,11 +97,13 @@ class LibraryPage(Page):
         self.damaged = QCheckBox("Damaged")
         self.damaged.setToolTip(plain_tip("Adapters that cannot be loaded alone."))
         self.damaged.toggled.connect(self._model.show_damaged)
-        filters = row(
-            self.search, self.base, self.tag, self.sort, self.starred, self.damaged,
-            STRETCH, spacing=12,
-        )  # fmt: skip
-        self._filters = boxed(filters)
+        flow = FlowLayout(spacing=12)
+        for one in (
+            self.search, self.base, self.tag, self.sort, self.starred, self.damaged
+        ):  # fmt: skip
+            one.setMinimumHeight(theme.px(32))  # on one line, middle beside middle
+            flow.addWidget(one)
+        self._filters = boxed(flow)
 
     def _make_shelves(self) -> None:
         self.adapters = AdapterModel(self)
@@ -195,10 +197,14 @@ class LibraryPage(Page):
         )
 
     def _hide_columns(self) -> None:
-        """Leave to the detail what stands there as well, where room is short."""
-        hidden: tuple[int, ...] = ()
+        """Leave to the detail what stands there as well, where room is short.
+
+        A name and its tags come first: without them no row can be told from another.
+        """
+        is_wide = self.width() >= theme.px(1000)
+        hidden: tuple[int, ...] = () if is_wide else (2, 4)
         if self.detail.isVisibleTo(self._front):
-            hidden = (2, 5) if self.width() >= theme.px(1000) else (1, 2, 4, 5)
+            hidden = (2, 5) if is_wide else (1, 2, 4, 5)
         for column_at in range(1, len(COLUMNS)):
             self.table.setColumnHidden(column_at, column_at in hidden)
 
@@ -247,7 +253,8 @@ class LibraryPage(Page):
             if self.detail.isVisible():
                 self._model.choose("")
                 return
-        if event.key() == Qt.Key.Key_Delete and self.table.hasFocus():
+        on_shelf = self.table.hasFocus() or self.cards.hasFocus()
+        if event.key() == Qt.Key.Key_Delete and on_shelf:
             index = self.table.currentIndex()
             if index.isValid():
                 self._model.delete(self.adapters.id_at(index))

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 from app import theme
 from app.library.present import AdapterRow
 from app.widgets.badge import paint_shape
+from app.widgets.text import plain_tip
 
 _Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX: Final = QModelIndex()
@@ -81,8 +82,8 @@ class AdapterModel(QAbstractTableModel):
             return _cells(row)[index.column()]
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return row.said if index.column() == 0 else _cells(row)[index.column()]
-        if role == Qt.ItemDataRole.ToolTipRole and row.problem:
-            return row.problem
+        if role == Qt.ItemDataRole.ToolTipRole and index.column() == 0:
+            return plain_tip(f"{row.name}\n{row.problem}".strip())
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in _RIGHT:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ForegroundRole and index.column() in {1, 2, 4, 5}:

@@ -174,7 +174,7 @@ def _paint_name(painter: QPainter, box: QRectF, row: GridRow) -> None:
     if row.is_chosen:
         bar = QRectF(box.left(), box.top() + 6, 3, box.height() - 12)
         painter.fillRect(bar, theme.colour(tokens.accent))
-    room = box.adjusted(12, 0, -8, 0)
+    room = box.adjusted(10, 0, -8, 0)
     detail_font = theme.font("caption")
     detail = QFontMetricsF(detail_font).horizontalAdvance(row.detail)
     painter.setFont(theme.font("body", weight=600 if row.is_chosen else 500))

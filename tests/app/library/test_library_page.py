@@ -359,3 +359,36 @@ def test_a_thousand_adapters_cost_what_is_on_screen(desk: Desk) -> None:
     assert 1000 == desk.page.adapters.rowCount()
     assert before == len(desk.page._sheet.findChildren(QAbstractButton))
     assert row.name == desk.page.adapters.index(999, 0).data()
+
+
+def test_a_name_is_readable_where_room_is_short(desk: Desk) -> None:
+    """On a small window columns go before names do, and the filters take two lines."""
+    long = "A name that is longer than any column " * 3
+    one = shelved(desk.places, long.strip(), tags=("sea",))
+    desk.refresh()
+    desk.page.resize(828, 640)
+    table = desk.page.table
+
+    assert table.columnWidth(0) >= 200
+    told = desk.page.adapters.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert one.name in told
+    for choice in (desk.page.tag, desk.page.sort):
+        assert choice.width() >= choice.sizeHint().width()
+
+    desk.told(one)
+    assert 0 == desk.page.detail.name.cursorPosition()
+
+
+def test_delete_works_on_cards_too(desk: Desk) -> None:
+    """The Delete key means the adapter chosen, as a table or as cards."""
+    one = shelved(desk.places)
+    desk.refresh()
+    desk.page.look.set_key("cards")
+    desk.told(one)
+    desk.page.cards.setFocus()
+    desk.bot.waitUntil(desk.page.cards.hasFocus)
+
+    desk.bot.keyClick(desk.page.cards, Qt.Key.Key_Delete)
+    desk.bot.waitUntil(lambda: bool(desk.toasts))
+
+    assert [one.adapter_id] == [r.adapter_id for r in trash.trashed(desk.places)]
