@@ -18,10 +18,6 @@ from core.models.trainable import untrained
 from core.plan.plan import Plan
 
 _SETTLE_MS: Final = 600  # a person still changing settings has not decided yet
-_DOING: Final = {
-    "load": "Loading the training engine",
-    "step": "Acting the training step out",
-}
 _CLOSE_CALLS: Final = frozenset({"tight", "unknown"})
 
 
@@ -152,9 +148,9 @@ class ExactWork(QObject):
 
 
 def _work(event: Mapping[str, Any]) -> Work:
-    """Return how far a child is by its last word; before its first it is loading."""
+    """Return how far a child is by its last word; before its first it starts."""
     return Work(
-        what=_DOING.get(str(event.get("what")), _DOING["load"]),
+        what=str(event.get("what") or "Starting a dry run"),
         done=float(event.get("done") or 0),
         total=float(event.get("total") or 100),
         unit=str(event.get("unit") or "%"),

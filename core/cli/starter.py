@@ -49,4 +49,6 @@ def _progress(event: dict[str, Any]) -> str:
     done, total = float(event.get("done") or 0), float(event.get("total") or 0)
     if unit in {"byte", "bytes"}:
         return f"{what}: {bytes_text(done)} of {bytes_text(total)}"
+    if unit == "%":
+        return f"{what}: {done:g} %"
     return f"{what}: {done:g} of {total:g} {unit}".rstrip()

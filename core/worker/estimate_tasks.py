@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from core.engine.dryrun import Loop
 
 Tell = Callable[[dict[str, Any]], None]
+_LOADING = "Loading the training engine"
+_ACTING = "Acting the training step out"
 # Of a known architecture two thirds of the time go by before the first layer: what is
 # loaded, and how many hundredths are over by then.
 _LOADED = (
@@ -30,7 +32,7 @@ def dry_run(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
     The request holds ``config`` (a model's config.json as an object) or ``path`` (its
     folder or file), ``plan`` (nested, as in a plan file), ``dtype`` (bf16, fp16, fp32),
     ``has_flash`` and ``loop`` (tunesmith, plain). `tell` hears how many per cent are
-    done: ``load``, the engine, then ``step``, the training step acted out.
+    done of loading the engine, then of acting out the training step.
 
     Raises:
         TunesmithError: The model cannot be built, or there is no such loop.
@@ -53,7 +55,7 @@ def dry_run(request: dict[str, Any], tell: Tell) -> dict[str, Any]:
         dtype=cast("DTypeName", request.get("dtype", "bf16")),
         has_flash=bool(request.get("has_flash", True)),
         loop=cast("Loop", loop),
-        tell=lambda share: tell(_percent("step", loaded + share * (100 - loaded))),
+        tell=lambda share: tell(_percent(_ACTING, loaded + share * (100 - loaded))),
     )
     return {
         "tensors": found.peak,
@@ -66,7 +68,7 @@ def _load(tell: Tell) -> int:
     """Import the engine piece by piece and return the hundredths that took."""
     done = 0
     for name, after in _LOADED:
-        tell(_percent("load", done))
+        tell(_percent(_LOADING, done))
         import_module(name)
         done = after
     return done

@@ -30,7 +30,7 @@ class DryChild:
 
     def events(self) -> Any:
         yield {
-            "kind": "progress", "what": "load", "done": 20, "total": 100, "unit": "%",
+            "kind": "progress", "what": "Loading", "done": 20, "total": 100, "unit": "%",
         }  # fmt: skip
         if self._plan["train"]["seq_len"] == 4096:
             self._killed.wait()

@@ -121,12 +121,12 @@ def test_a_dry_run_says_how_far_it_is(qtbot: QtBot, make_model: Maker) -> None:
     model.fit.exact.run()
     begun = model.view.fit.exact.progress
     assert begun is not None
-    assert ("Loading the training engine", "0 %") == (begun.what, begun.detail)
+    assert ("Starting a dry run", "0 %") == (begun.what, begun.detail)
 
     view = until(qtbot, model, lambda view: view.fit.exact.progress != begun)
     moved = view.fit.exact.progress
     assert moved is not None
-    assert (0.2, "20 %") == (moved.fraction, moved.detail)
+    assert ("Loading", 0.2, "20 %") == (moved.what, moved.fraction, moved.detail)
     model.fit.exact.cancel()
     assert model.view.fit.exact.progress is None
     assert model.view.fit.exact.can_ask
