@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QKeyEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from app.chat.views import ChatView
@@ -39,6 +39,12 @@ class PromptField(QPlainTextEdit):
             self.submitted.emit()
             return
         super().keyPressEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Grow where narrower lines are more lines."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._fit()
 
     def sizeHint(self) -> QSize:
         """Return the height its lines need."""
@@ -102,11 +108,9 @@ class Composer(QWidget):
         self.send.setEnabled(view.can_send)
         self.send.set_tip(view.send_tip)
         self.stop.setVisible(view.is_answering)
-        has_turns = bool(view.turns) and not view.is_answering
-        self.redo.setVisible(has_turns)
+        self.redo.setVisible(view.can_take_back)
         self.redo.setEnabled(view.can_redo)
-        self.edit.setVisible(has_turns)
-        self.edit.setEnabled(view.can_redo)
+        self.edit.setVisible(view.can_take_back)
 
     def put_back(self, prompt: str) -> None:
         """Put `prompt` into the field, to be edited; what stood there is kept below."""

@@ -17,7 +17,7 @@ from app.widgets.buttons import IconButton
 from app.widgets.document import MarkdownView
 from app.widgets.layout import STRETCH, clear, column, row
 from app.widgets.page import PageBody
-from app.widgets.text import ElidedLabel, Text, plain_tip
+from app.widgets.text import ElidedLabel, Text
 
 
 class Conversation(PageBody):
@@ -157,7 +157,8 @@ class _AnswerPane(QFrame):
         self._problem.setVisible(bool(answer.problem))
         self._problem.setText(answer.problem)
         self._foot.setText(answer.foot)
-        self._foot.setToolTip(plain_tip(answer.foot_tip) if answer.foot_tip else "")
+        told = f"{answer.foot}. {answer.foot_tip}" if answer.foot_tip else ""
+        self._foot.set_tip(told)
         self._copy.setVisible(bool(answer.text))
         self._exact.setVisible(bool(answer.prompt))
 

@@ -157,7 +157,7 @@ class ChatPage(Page):
         """Paint `view`. The only place that writes to these widgets."""
         self.side.render_view(view)
         self.composer.render_view(view)
-        self.new.setEnabled(view.can_redo)
+        self.new.setEnabled(view.can_take_back)
         self.save.setEnabled(view.can_save)
         self.loading.setVisible(view.is_loading)
         self.loading.show_progress(view.loading_what, fraction=view.loading_fraction)

@@ -103,6 +103,7 @@ def present(facts: ChatFacts) -> ChatView:
         bases=tuple((m.id, _base_label(m)) for m in models),
         base_id=facts.base_id,
         with_base=facts.with_base,
+        can_switch_base=facts.with_base or len(speaking) < MOST_VOICES,
         adapters=_choices(facts, base),
         adapters_note=_adapters_note(facts, base),
         state=state,
@@ -126,6 +127,7 @@ def present(facts: ChatFacts) -> ChatView:
         send_tip=_send_tip(facts, base, speaking, blocked=blocked),
         is_answering=facts.asked > 0,
         can_redo=bool(facts.transcript.turns) and not facts.asked and can_send,
+        can_take_back=bool(facts.transcript.turns) and not facts.asked,
         can_save=any(a.text for t in facts.transcript.turns for a in t.answers),
         voices=speaking,
         empty_title=title,
@@ -153,7 +155,7 @@ def _base_label(model: ModelFacts) -> str:
 def _choices(facts: ChatFacts, base: ModelFacts | None) -> tuple[AdapterChoice, ...]:
     if base is None:
         return ()
-    full = len(facts.chosen) + facts.with_base >= MOST_VOICES
+    full = len(voices(facts)) >= MOST_VOICES
     found: list[AdapterChoice] = []
     for record in facts.adapters:
         if not fits_base(record, base):
@@ -171,7 +173,7 @@ def _choices(facts: ChatFacts, base: ModelFacts | None) -> tuple[AdapterChoice, 
                 name=record.name,
                 detail=detail,
                 is_chosen=is_chosen,
-                can_choose=record.ok and (is_chosen or not full),
+                can_choose=is_chosen or (record.ok and not full),
                 scale=facts.scales.get(record.adapter_id, 1.0),
                 tip=tip,
             )

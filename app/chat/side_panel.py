@@ -183,6 +183,7 @@ class SidePanel(PageBody):
         ):
             with QSignalBlocker(box):
                 box.setChecked(checked)
+        self.with_base.setEnabled(view.can_switch_base)
         self._render_adapters(view.adapters)
         self.note.setText(view.adapters_note)
         self.note.setVisible(bool(view.adapters_note))

@@ -226,14 +226,14 @@ class ChatViewModel(QObject):
 
     def edit_last(self) -> None:
         """Take the last prompt back into the field."""
-        if self._view().can_redo:
+        if self._view().can_take_back:
             self.draft_wanted.emit(self._answering.take_back())
             self.publish()
 
     def begin_anew(self) -> None:
         """Clear the conversation, with a way back."""
         old = self._answering.transcript
-        if not old.turns or self._answering.open_answers:
+        if not self._view().can_take_back:
             return
         self._answering.transcript = Transcript(system=old.system)
         self.publish()

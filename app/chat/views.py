@@ -133,6 +133,8 @@ class ChatView:
     bases: tuple[tuple[str, str], ...]
     base_id: str
     with_base: bool
+    can_switch_base: bool
+    """Whether there is a column left for the base's answers, or one to take away."""
     adapters: tuple[AdapterChoice, ...]
     adapters_note: str
     state: str
@@ -156,6 +158,8 @@ class ChatView:
     send_tip: str
     is_answering: bool
     can_redo: bool
+    can_take_back: bool
+    """Whether the last prompt, or all of the talk, can be taken away."""
     can_save: bool
     voices: tuple[Speaker, ...]
     empty_title: str

@@ -176,7 +176,7 @@ def _sort_key(record: AdapterRecord, sort: Sort) -> tuple[float, str]:
 
 
 def _row(record: AdapterRecord) -> AdapterRow:
-    result = "" if record.eval_loss is None else f"{record.eval_loss:.3g}"
+    result = "" if record.eval_loss is None else _loss(record.eval_loss)
     row = AdapterRow(
         adapter_id=record.adapter_id,
         name=_one_line(record.name),
@@ -219,6 +219,11 @@ def _change(record: AdapterRecord) -> str:
     return f"{'−' if percent < 0 else '+'}{abs(percent)} %" if percent else "±0 %"
 
 
+def _loss(loss: float) -> str:
+    """Return three digits, the last zeros among them: losses stand in a column."""
+    return f"{loss:#.3g}".rstrip(".")
+
+
 def _day(t: float) -> str:
     if not t:
         return ""
@@ -230,9 +235,10 @@ def _detail(
     record: AdapterRecord, *, has_run: bool, is_verifying: bool
 ) -> AdapterDetail:
     before = record.eval_loss_before
-    fell = f"{before:.3g} → " if before is not None else ""
+    fell = f"{_loss(before)} → " if before is not None else ""
+    after = "–" if record.eval_loss is None else f"{fell}{_loss(record.eval_loss)}"
     figures = (
-        ("Held-out loss", f"{fell}{record.eval_loss:.3g}" if record.eval_loss else "–"),
+        ("Held-out loss", after),
         ("Change", _change(record) or "–"),
         ("Size", bytes_text(record.size)),
         ("Peak memory", bytes_text(record.peak_memory) if record.peak_memory else "–"),

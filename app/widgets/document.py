@@ -138,6 +138,8 @@ class MarkdownView(QTextBrowser):
                     QTextBlockFormat.LineHeightTypes.ProportionalHeight.value,
                 )
                 shape.setBottomMargin(_room_below(block, following))
+                # Code as Qt reads it never wraps: its end would be out of sight.
+                shape.setNonBreakableLines(False)
                 cursor.setBlockFormat(shape)
             block = following
 

@@ -124,6 +124,18 @@ def test_markdown_loads_nothing(qtbot: QtBot, tmp_path: Path) -> None:
     assert "**" not in view.toPlainText()
 
 
+def test_code_wraps_in_a_narrow_column(qtbot: QtBot) -> None:
+    """The end of a line of code is not out of sight."""
+    line = "total = " + " + ".join(f"number_{at}" for at in range(12))
+    view = MarkdownView(f"```python\n{line}\n```", name="answer")
+    qtbot.addWidget(view)
+    view.resize(220, 100)
+    view.show()
+
+    qtbot.waitUntil(lambda: view.height() > 60)
+    assert view.document().size().width() <= view.viewport().width()
+
+
 def test_a_text_too_long_says_how_much_is_missing(qtbot: QtBot) -> None:
     """Beyond the limit the number of hidden characters is told."""
     view = SafeText("word " * 100_000, name="answer")

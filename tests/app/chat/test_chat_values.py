@@ -283,13 +283,35 @@ def test_five_columns_are_too_many_to_read() -> None:
     assert all(choice.can_choose for choice in view.adapters if choice.is_chosen)
 
 
+def test_the_base_is_no_fifth_column() -> None:
+    """Nor do adapters that are gone take a column away."""
+    many = tuple(record(f"a{at}") for at in range(4))
+    chosen = ("a0", "a1", "a2", "a3")
+    full = present(facts(adapters=many, chosen=chosen, with_base=False))
+    fewer = present(facts(adapters=many[:3], chosen=chosen, with_base=False))
+
+    assert not full.can_switch_base
+    assert fewer.can_switch_base
+
+
+def test_a_talk_nobody_would_answer_can_still_be_taken_back() -> None:
+    """Without a voice there is no Again, but a new chat and the last prompt."""
+    said = Transcript().with_turn("hello", [BASE])
+    view = present(facts(with_base=False, chosen=(), transcript=said))
+
+    assert view.can_take_back
+    assert not view.can_redo
+
+
 def test_a_damaged_adapter_cannot_be_chosen() -> None:
-    """It is shown with its reason."""
+    """It is shown with its reason; one that was chosen before can be taken away."""
     broken = record(ok=False, problem="Its header is torn.")
 
     (choice,) = present(facts(adapters=(broken,), chosen=())).adapters
+    (stuck,) = present(facts(adapters=(broken,), chosen=("pirate",))).adapters
 
     assert not choice.can_choose
+    assert stuck.can_choose
     assert ("Damaged", "Its header is torn.") == (choice.detail, choice.tip)
 
 
