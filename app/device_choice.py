@@ -35,4 +35,5 @@ class DeviceChoice:
         self._environment[_OURS] = device
         # An index means what the driver calls it, not what CUDA finds fastest.
         self._environment[_ORDER] = "PCI_BUS_ID"
-        self._environment[_CUDA] = "" if device == "cpu" else device
+        # -1 and not empty: Windows takes an empty variable for none
+        self._environment[_CUDA] = "-1" if device == "cpu" else device

@@ -12,6 +12,9 @@ from core.plan.plan import DType
 
 DTypeName = Literal["bf16", "fp16", "fp32"]
 
+# what torch.cuda.memory._set_allocator_settings is to be replaced with
+_set_allocator = torch._C._accelerator_setAllocatorSettings  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
 _DTYPES: dict[DTypeName, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
@@ -54,6 +57,8 @@ def compute_for(
 ) -> Compute:
     """Return the first CUDA card, else the CPU, with the format that suits it.
 
+    ``TUNESMITH_DEVICE=cpu`` leaves the cards alone.
+
     Args:
         wanted: The plan's choice; ``auto`` is bf16 where the hardware multiplies it
             fast, else fp16 on a card and fp32 on a CPU.
@@ -62,6 +67,8 @@ def compute_for(
     Raises:
         RequestError: The device cannot compute in the wanted format.
     """
+    if kind is None and os.environ.get("TUNESMITH_DEVICE") == "cpu":
+        kind = "cpu"
     if kind != "cpu" and torch.cuda.is_available():
         return _on_gpu(wanted)
     if wanted == "fp16":
@@ -78,6 +85,7 @@ def compute_for(
 
 def _on_gpu(wanted: DType) -> Compute:
     device = torch.device("cuda", torch.cuda.current_device())
+    _settle_allocator(device)
     has_bf16 = torch.cuda.get_device_capability(device) >= (8, 0)
     if wanted == "bf16" and not has_bf16:
         raise RequestError(
@@ -87,6 +95,34 @@ def _on_gpu(wanted: DType) -> Compute:
         )
     automatic: DTypeName = "bf16" if has_bf16 else "fp16"
     return Compute(device=device, dtype_name=automatic if wanted == "auto" else wanted)
+
+
+def why_no_cuda() -> str:
+    """Return torch's reason for not using a card; empty where it can use one."""
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as err:
+        return str(err).strip().partition("\n")[0]
+    return ""
+
+
+def _settle_allocator(device: torch.device) -> None:
+    """Do without growing segments where the driver refuses them.
+
+    Some do at the first tensor: virtual cards, drivers before 550 (torch asks NVML about
+    NVLink first), Windows' own behind WSL.
+
+    Raises:
+        RuntimeError: The card takes no tensor at all.
+    """
+    try:
+        torch.empty(1, device=device)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:
+        _set_allocator("expandable_segments:False")
+        torch.empty(1, device=device)
+    torch.cuda.empty_cache()
 
 
 def cpu_is_fast_at_bf16() -> bool:

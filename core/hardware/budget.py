@@ -6,12 +6,14 @@ from typing import Literal
 
 from core.errors import RequestError
 from core.hardware.cards import Card, find_card
-from core.hardware.gpu import Gpu, GpuProcess, gpus
+from core.hardware.gpu import Gpu, GpuProcess, gpus, visible
 from core.hardware.machine import machine, multiplies_bf16
 from core.hardware.torch_build import TorchBuild, driver_runs, torch_build
 from core.units import GIB, bytes_text
 
 DeviceKind = Literal["cuda", "cpu"]
+# Cards below are left out of the builds of torch that newer cards need.
+_COMMON = (7, 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +37,7 @@ def device_budget(
 ) -> DeviceBudget:
     """Return the device named or, without names, the one training would use here.
 
-    That is the first GPU if the installed torch can drive it, else the CPU; or what
-    ``TUNESMITH_DEVICE`` says (``cpu`` or a GPU's index), which the window sets by choice.
+    That is `chosen_card`, or the CPU where there is none.
 
     Args:
         gpu_memory: Bytes of an imagined card.
@@ -49,11 +50,53 @@ def device_budget(
         return _named(gpu_name, gpu_memory)
     if gpu_memory is not None:
         return _imagined(gpu_memory)
+    card = chosen_card()
+    return cpu_budget() if card is None else of_gpu(card)
+
+
+def chosen_card() -> Gpu | None:
+    """Return the card a training would use here; None for the processor.
+
+    ``TUNESMITH_DEVICE`` (``cpu`` or a card's index; the window sets it by choice) wins
+    over ``CUDA_VISIBLE_DEVICES``, whose first card is meant. Without both it is the card
+    with the most memory of those the installed torch can drive.
+    """
+    build, cards = torch_build(), gpus()
+    drivable = [card for card in cards if can_drive(build, card)]
     wanted = os.environ.get("TUNESMITH_DEVICE", "")
-    for gpu in gpus():
-        if wanted in {"", str(gpu.index)} and can_drive(torch_build(), gpu):
-            return of_gpu(gpu)
-    return cpu_budget()
+    if wanted:
+        return next((card for card in drivable if wanted == str(card.index)), None)
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        first = visible(cards)[:1]
+        return first[0] if first and first[0] in drivable else None
+    return max(drivable, key=_worth, default=None)
+
+
+def _worth(card: Gpu) -> tuple[bool, int, int]:
+    return card.compute_capability >= _COMMON, card.total, -card.index
+
+
+def card_in_use() -> Gpu | None:
+    """Return the card that this process's torch calls ``cuda:0``."""
+    return next(iter(visible(gpus())), None)
+
+
+def device_environment() -> dict[str, str]:
+    """Return what a child must find set so that it computes on the chosen device alone.
+
+    CUDA numbers cards by speed unless told otherwise; NVML and people by their place.
+    """
+    order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    wanted = os.environ.get("TUNESMITH_DEVICE", "")
+    if wanted == "cpu":
+        # not empty: Windows takes an empty variable for none
+        return {"CUDA_VISIBLE_DEVICES": "-1"}
+    if wanted:
+        return {**order, "CUDA_VISIBLE_DEVICES": wanted}
+    if "CUDA_VISIBLE_DEVICES" in os.environ or len(gpus()) < 2:
+        return order
+    card = chosen_card()
+    return order if card is None else {**order, "CUDA_VISIBLE_DEVICES": str(card.index)}
 
 
 def of_gpu(gpu: Gpu) -> DeviceBudget:

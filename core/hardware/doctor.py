@@ -10,7 +10,7 @@ from typing import Literal
 
 from core import durable
 from core.hardware.budget import can_drive
-from core.hardware.gpu import Gpu, gpus
+from core.hardware.gpu import Gpu, driver_fault, gpus
 from core.hardware.installation import SetUpProblem, set_up_problems
 from core.hardware.machine import Machine, machine
 from core.hardware.torch_build import TorchBuild, driver_runs, torch_build
@@ -87,7 +87,7 @@ def examine(places: Places) -> Report:
         *_torch_problems(build),
         *_set_up_problems(told),
         # The set-up knows why it took this torch; one reason for a card is enough.
-        *(() if _about_cards(told) else _gpu_problems(build, found)),
+        *(() if _about_cards(told) else _gpu_problems(build, found, driver_fault())),
         *_package_problems(_installed),
         *_disk_problems(disk),
         *_memory_problems(facts),
@@ -134,9 +134,17 @@ def _set_up_problems(told: tuple[SetUpProblem, ...]) -> Iterator[DoctorProblem]:
 
 
 def _gpu_problems(
-    build: TorchBuild | None, found: tuple[Gpu, ...]
+    build: TorchBuild | None, found: tuple[Gpu, ...], fault: str = ""
 ) -> Iterator[DoctorProblem]:
-    if not found:
+    if fault:
+        yield DoctorProblem(
+            code="gpu.driver_silent",
+            message=f"The NVIDIA driver does not answer: {fault}. Training uses the"
+            " processor.",
+            hint="Restart the computer, which an update of the driver needs; if that"
+            " does not help, install the driver again.",
+        )
+    elif not found:
         yield DoctorProblem(
             code="gpu.none",
             message="No NVIDIA graphics card answers here; training uses the processor.",

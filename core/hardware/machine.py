@@ -81,6 +81,11 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
+def is_wsl() -> bool:
+    """Return whether this is Linux inside Windows, whose driver then does the work."""
+    return "microsoft" in platform.release().lower()
+
+
 def resident_bytes(pid: int | None = None) -> int:
     """Return the resident memory of a process (this one if none), 0 if it is gone."""
     try:

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+from core.hardware.machine import is_wsl
+
 TASKS: Mapping[str, str] = {
     "make_starter": "core.worker.model_tasks:make_starter",
     "download": "core.worker.model_tasks:download",
@@ -45,16 +47,22 @@ def main(arguments: list[str]) -> int:
 
 def _settle() -> None:
     """Choose what must be chosen before torch is imported."""
-    # one growing segment instead of many blocks: far less fragmentation
     if sys.platform == "linux":
-        os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+        # one growing segment instead of many blocks: far less fragmentation; Windows'
+        # driver refuses, some at once, some at a large model (pytorch/pytorch#192330)
+        if not is_wsl():
+            os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
         _volunteer_for_the_oom_killer()
+    # a card's number is its place, as NVML counts, and not its rank in speed
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     # threads that wait sleep instead of spinning: with other programs on the cores,
     # spinning made training forty times slower
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # kernels the CPU keeps for shapes it has met; of the default thousand each holds
     # memory, and a long run grew by 50 MB a step
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    # torch keeps a thousand more of its own beside them: 10 MB for each width
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "16")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 

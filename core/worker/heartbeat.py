@@ -38,7 +38,7 @@ class Heartbeat:
         self._status = replace(self._status, step=step, steps=steps)
 
     def watch_gpu(self, index: int) -> None:
-        """Report this card from now on, instead of the processor."""
+        """Report the card with this NVML index from now on, not the processor."""
         self._gpu_index = index
 
     def process_bytes(self) -> int | None:

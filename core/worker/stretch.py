@@ -12,7 +12,13 @@ from core.engine import checkpoint
 from core.engine.adapter_folder import write_adapter
 from core.engine.card import portable_base_name
 from core.engine.checkpoint import Snapshot
-from core.engine.device import Compute, DTypeName, compute_for, use_physical_cores
+from core.engine.device import (
+    Compute,
+    DTypeName,
+    compute_for,
+    use_physical_cores,
+    why_no_cuda,
+)
 from core.engine.learner import Learner
 from core.engine.load import add_adapter, load_base
 from core.engine.loop import Loop, Outcome, Surroundings
@@ -21,6 +27,9 @@ from core.engine.optimizer import is_replaced
 from core.engine.schedule import Course, course_of
 from core.engine.standing import Standing, with_peak
 from core.engine.tokenizer import ModelTokenizer, open_tokenizer
+from core.errors import WorkFailed
+from core.hardware.budget import card_in_use, chosen_card
+from core.hardware.gpu import Gpu
 from core.library import shelf
 from core.models.find import find_model
 from core.models.starter import STARTER_HUB_ID, STARTER_ID
@@ -135,8 +144,11 @@ class Stretch:
         if snapshot is not None:  # go on in the format the run began in
             wanted = snapshot.facts.get("dtype", wanted)
         compute = compute_for(wanted)
-        if compute.on_gpu:
-            self._heart.watch_gpu(compute.device.index or 0)
+        card = card_in_use() if compute.on_gpu else chosen_card()
+        if card is not None:
+            if not compute.on_gpu:
+                raise _idle(card)
+            self._heart.watch_gpu(card.index)
         if is_replaced(self._plan.train, compute):
             self._warn(
                 "train.optimizer_replaced",
@@ -344,6 +356,17 @@ class Stretch:
 
     def _warn(self, code: str, message: str, *, hint: str = "") -> None:
         self._log.write(Warned(t=time.time(), code=code, message=message, hint=hint))
+
+
+def _idle(card: Gpu) -> WorkFailed:
+    """Return the refusal to train on the processor what was planned for a card."""
+    return WorkFailed(
+        "gpu.unusable",
+        f"CUDA does not start on {card.name}: {why_no_cuda() or 'it sees no card'}",
+        hint="Restart the computer, then resume: after sleep or an update the driver may"
+        " have lost the card. To train on the processor all the same, choose it in the"
+        " preferences, or set TUNESMITH_DEVICE=cpu.",
+    )
 
 
 def _places_of(run: RunFolder) -> Places:

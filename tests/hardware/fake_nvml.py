@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 
 class NVMLError(Exception):
-    pass
+    def __init__(self, words: str, value: int = 999) -> None:
+        super().__init__(words)
+        self.value = value
 
 
 @dataclass
@@ -32,6 +34,11 @@ class Card:
     compute: list[Process] = field(default_factory=list[Process])
     graphics: list[Process] = field(default_factory=list[Process])
     knows_power: bool = True
+    uuid: str = ""
+    slices: list["Card"] = field(default_factory=list["Card"])
+    """What MIG has cut it into."""
+    shares_memory: bool = False
+    """One memory for processor and card: NVML does not know how much is the card's."""
 
 
 @dataclass
@@ -44,7 +51,11 @@ class FakeNvml:
     loads: bool = True
     fails_after: int | None = None
     inits: int = 0
+    refuses: str = ""
+    """Why the driver does not answer at all."""
     NVML_TEMPERATURE_GPU: int = 0
+    NVML_ERROR_NOT_SUPPORTED: int = 3
+    NVML_ERROR_LIBRARY_NOT_FOUND: int = 12
     NVMLError: type[Exception] = NVMLError
 
     def _answer(self) -> None:
@@ -56,7 +67,9 @@ class FakeNvml:
     def nvmlInit(self) -> None:
         self.inits += 1
         if not self.loads:
-            raise NVMLError("library not found")
+            raise NVMLError("library not found", self.NVML_ERROR_LIBRARY_NOT_FOUND)
+        if self.refuses:
+            raise NVMLError(self.refuses, 18)
 
     def nvmlShutdown(self) -> None:
         pass
@@ -74,7 +87,25 @@ class FakeNvml:
 
     def nvmlDeviceGetMemoryInfo(self, card: Card) -> Memory:
         self._answer()
+        if card.shares_memory:
+            raise NVMLError("not supported", self.NVML_ERROR_NOT_SUPPORTED)
         return card.memory
+
+    def nvmlDeviceGetUUID(self, card: Card) -> str:
+        return card.uuid
+
+    def nvmlDeviceGetMigMode(self, card: Card) -> list[int]:
+        if not card.slices:
+            raise NVMLError("not supported", self.NVML_ERROR_NOT_SUPPORTED)
+        return [1, 1]
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, card: Card) -> int:
+        return 7
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, card: Card, index: int) -> Card:
+        if index >= len(card.slices):
+            raise NVMLError("not found", 6)
+        return card.slices[index]
 
     def nvmlDeviceGetCudaComputeCapability(self, card: Card) -> tuple[int, int]:
         return card.capability

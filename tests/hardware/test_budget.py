@@ -5,12 +5,20 @@ from pathlib import Path
 import pytest
 
 from core.errors import RequestError
-from core.hardware.budget import can_drive, cpu_budget, device_budget, of_gpu
+from core.hardware import budget
+from core.hardware.budget import (
+    can_drive,
+    card_in_use,
+    cpu_budget,
+    device_budget,
+    device_environment,
+    of_gpu,
+)
 from core.hardware.cards import card_of, cards, find_card
 from core.hardware.gpu import Nvml
 from core.hardware.torch_build import TorchBuild, read_build
 from core.units import GIB
-from tests.hardware.fake_nvml import Card, FakeNvml
+from tests.hardware.fake_nvml import Card, FakeNvml, Memory
 
 
 @pytest.mark.parametrize(
@@ -147,6 +155,55 @@ def test_a_card_is_used_only_if_torch_can_drive_it(
     (card,) = Nvml(FakeNvml(cards=[Card()], cuda=12040)).gpus()
 
     assert drives == can_drive(build, card)
+
+
+@pytest.mark.parametrize(
+    ("environment", "name", "children"),
+    [
+        ({}, "large", {"CUDA_VISIBLE_DEVICES": "2"}),
+        ({"CUDA_VISIBLE_DEVICES": "1,2"}, "small", {}),
+        ({"CUDA_VISIBLE_DEVICES": ""}, None, {}),
+        ({"TUNESMITH_DEVICE": "1"}, "small", {"CUDA_VISIBLE_DEVICES": "1"}),
+        (
+            {"TUNESMITH_DEVICE": "1", "CUDA_VISIBLE_DEVICES": "2"},
+            "small",
+            {"CUDA_VISIBLE_DEVICES": "1"},
+        ),
+        ({"TUNESMITH_DEVICE": "7"}, None, {"CUDA_VISIBLE_DEVICES": "7"}),
+        ({"TUNESMITH_DEVICE": "cpu"}, None, {"CUDA_VISIBLE_DEVICES": "-1"}),
+    ],
+)
+def test_estimate_and_engine_mean_the_same_card(
+    environment: dict[str, str],
+    name: str | None,
+    children: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is priced here is what a child sees as its first card, or as none."""
+    cards = [
+        Card(name="old", capability=(3, 5), memory=Memory(48 << 30, 48 << 30)),
+        Card(name="small", memory=Memory(8 << 30, 8 << 30)),
+        Card(name="large", memory=Memory(24 << 30, 24 << 30)),
+    ]
+    monkeypatch.setattr(budget, "gpus", Nvml(FakeNvml(cards=cards)).gpus)
+    build = TorchBuild(version="2.13.0+cu126", cuda="12.6")
+    monkeypatch.setattr(budget, "torch_build", lambda: build)
+    for key in ("TUNESMITH_DEVICE", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"):
+        monkeypatch.delenv(key, raising=False)
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+
+    found, told = device_budget(), device_environment()
+    assert (name or cpu_budget().name) == found.name
+    assert children == {k: v for k, v in told.items() if k != "CUDA_DEVICE_ORDER"}
+    assert ("CUDA_DEVICE_ORDER" in told) is (children.get(
+        "CUDA_VISIBLE_DEVICES") != "-1")  # fmt: skip
+
+    for key, value in told.items():
+        monkeypatch.setenv(key, value)
+    in_use = card_in_use()
+
+    assert name == (in_use.name if in_use else None)
 
 
 def test_turing_has_no_bf16() -> None:

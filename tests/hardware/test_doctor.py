@@ -43,6 +43,17 @@ def test_cards_and_builds_that_do_not_meet() -> None:
     assert [] == codes(cuda, Card())
 
 
+def test_a_driver_that_refuses_is_not_a_missing_card() -> None:
+    """Its reason is told; whoever updated it needs a restart and no new driver."""
+    build = TorchBuild(version="2.13.0+cu130", cuda="13.0")
+
+    (found,) = _gpu_problems(build, (), "Driver/library version mismatch")
+
+    assert "gpu.driver_silent" == found.code
+    assert "version mismatch" in found.message
+    assert "Restart" in found.hint
+
+
 def test_packages_that_lack_or_do_harm() -> None:
     """A missing bitsandbytes stops QLoRA; “kernels” would run foreign programs."""
     installed = {"kernels": "0.11", "keyring": "25"}

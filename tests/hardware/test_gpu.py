@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from core.hardware.gpu import Nvml, gpus
-from tests.hardware.fake_nvml import Card, FakeNvml, Process
+from core.hardware.gpu import Nvml, gpus, visible
+from tests.hardware.fake_nvml import Card, FakeNvml, Memory, Process
 
 
 def test_a_card_is_told_whole() -> None:
@@ -62,6 +62,67 @@ def test_what_a_card_does_not_measure_is_left_out() -> None:
 def test_no_driver_is_no_card() -> None:
     """Without the library there is simply no card."""
     assert () == Nvml(FakeNvml(cards=[Card()], loads=False)).gpus()
+
+
+def test_a_driver_that_refuses_says_why() -> None:
+    """After an update of the driver the old kernel module still runs, until a restart."""
+    nvml = Nvml(FakeNvml(cards=[Card()], refuses="Driver/library version mismatch"))
+    absent = Nvml(FakeNvml(cards=[], loads=False))
+
+    assert ((), ()) == (nvml.gpus(), absent.gpus())
+    assert ("Driver/library version mismatch", "") == (nvml.fault, absent.fault)
+
+
+def test_of_a_card_in_slices_the_one_cuda_would_use_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Eighty gigabytes in seven slices hold no model of forty."""
+    slices = [
+        Card(uuid=f"MIG-{letter}", memory=Memory(10 << 30, free << 30))
+        for letter, free in (("a", 9), ("b", 8))
+    ]
+    whole = Card(uuid="GPU-1", memory=Memory(80 << 30, 70 << 30), slices=slices)
+    nvml = Nvml(FakeNvml(cards=[whole]))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    assert ("MIG-a", 9 << 30) == (nvml.gpus()[0].uuid, nvml.gpus()[0].free)
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-b")
+
+    assert ("MIG-b", 8 << 30) == (nvml.gpus()[0].uuid, nvml.gpus()[0].free)
+    assert nvml.gpus() == visible(nvml.gpus())
+
+
+def test_a_card_that_shares_the_machines_memory_has_that() -> None:
+    """NVML knows no figure of its own there; without one the card would be missing."""
+    (card,) = Nvml(FakeNvml(cards=[Card(shares_memory=True)])).gpus()
+
+    assert 0 < card.free <= card.total
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (None, [0, 1, 2]),
+        ("2,0", [2, 0]),
+        ("1", [1]),
+        ("GPU-b", [1]),
+        ("GPU-", []),  # means more than one
+        ("0,9,1", [0]),  # CUDA stops at the first that is not there
+        ("-1", []),
+        ("", []),
+    ],
+)
+def test_cuda_shows_what_the_environment_says(
+    told: str | None, shown: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of these is what torch calls cuda:0."""
+    cards = Nvml(FakeNvml(cards=[Card(uuid=f"GPU-{c}{c}") for c in "abc"])).gpus()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if told is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
+
+    assert shown == [card.index for card in visible(cards)]
 
 
 def test_this_machine_answers() -> None:

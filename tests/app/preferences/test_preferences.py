@@ -273,7 +273,7 @@ def test_a_chosen_device_reaches_children_and_estimates(
     choice = DeviceChoice(environment)
 
     choice.use("cpu")
-    assert ("", "cpu") == (
+    assert ("-1", "cpu") == (
         environment["CUDA_VISIBLE_DEVICES"], environment["TUNESMITH_DEVICE"]
     )  # fmt: skip
     choice.use("1")
