@@ -14,12 +14,11 @@ def main() -> int:
     if trouble is not None:
         sys.stderr.write(f"{trouble.message}\n{trouble.hint}\n")
         return 2
-    here = places()
     try:
-        here.make()
+        here = places().make()
     except OSError as err:
         sys.stderr.write(
-            f"Tunesmith's folder {here.home} cannot be used: {err.strerror}.\n"
+            f"Tunesmith's folder {err.filename} cannot be used: {err.strerror}.\n"
             "Choose another one: tunesmith --home FOLDER\n"
         )
         return 2

@@ -153,12 +153,18 @@ def need_room(folder: Path, n_bytes: int, *, what: str) -> None:
         )
 
 
-def translated(err: OSError, path: Path) -> OSError | DiskFull:
-    """Return `DiskFull` for an error that means a full disk, else `err` itself."""
+def translated(err: OSError, path: Path | None) -> OSError | DiskFull:
+    """Return `DiskFull` for an error that means a full disk, else `err` itself.
+
+    Args:
+        err: What the system said.
+        path: The file it was about, where known.
+    """
     if err.errno in {errno.ENOSPC, errno.EDQUOT}:
+        where = "" if path is None else f" {path.name} in {path.parent}"
         return DiskFull(
             "disk.full",
-            f"There was no room to write {path.name} in {path.parent}.",
+            f"There was no room to write{where}.",
             hint="Free some space or choose another folder; nothing saved before is lost.",
         )
     return err

@@ -92,6 +92,11 @@ class Interrupted(TunesmithError):
     exit_status = 130
 
 
+def reason_of(err: OSError) -> str:
+    """Return the system's own word for `err`, such as ``permission denied``."""
+    return (err.strerror or "the disk failed").lower()
+
+
 _BY_BRANCH: dict[str, type[TunesmithError]] = {
     "dataset": DatasetError,
     "model": ModelError,

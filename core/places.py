@@ -3,6 +3,7 @@
 Nothing is written outside this folder, the Hugging Face cache and what a person names.
 """
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +57,48 @@ class Places:
 
 
 def places(home: Path | None = None) -> Places:
-    """Return the places under `home`, ``TUNESMITH_HOME`` or the platform's folder."""
+    """Return the places under `home`, ``TUNESMITH_HOME`` or the platform's folder.
+
+    Raises:
+        FileNotFoundError: None was named, and the system knows no home of this user,
+            as in a container that runs under a number without a name.
+    """
     if home is not None:
-        return Places(home=home.expanduser().absolute())
+        return Places(home=expanded(home).absolute())
     named = os.environ.get("TUNESMITH_HOME", "")
     if named:
-        return Places(home=Path(named).expanduser().absolute())
-    return Places(home=platformdirs.user_data_path("tunesmith", appauthor=False))
+        return Places(home=expanded(named).absolute())
+    try:
+        own = platformdirs.user_data_path("tunesmith", appauthor=False)
+    except RuntimeError as err:
+        reason = "the system knows no home folder of this user"
+        raise FileNotFoundError(errno.ENOENT, reason, "~") from err
+    return Places(home=own)
+
+
+def expanded(name: str | Path) -> Path:
+    """Return `name` as a path, a leading ``~`` replaced by the home folder.
+
+    It stays as it is where no such home is known: no such user, or no user at all.
+    """
+    path = Path(name)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether `path` is a folder; behind a locked door, or too long, is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Return whether `path` is a file; behind a locked door, or too long, is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

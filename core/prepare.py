@@ -5,6 +5,7 @@ The window and the command line both begin a run with `new_run`. It can take a s
 """
 
 import importlib.metadata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from core.hardware.budget import DeviceBudget, device_budget
 from core.models.facts import ModelFacts
 from core.models.find import find_model, shape_of
 from core.models.shape import ModelShape
-from core.places import Places
+from core.places import Places, expanded, is_folder
 from core.plan.fields import with_value
 from core.plan.plan import DataChoice, Method, ModelChoice, Plan, Training
-from core.plan.problems import Problem, problems
+from core.plan.problems import Problem, out_of_limits, problems
 from core.planner.advice import fit_plan, recommend
 from core.planner.forecast import forecast
 from core.runs.folder import RunFolder, create_run
@@ -45,7 +46,7 @@ class Checked:
 
     problems: tuple[Problem, ...]
     estimate: MemoryEstimate | None = None
-    """None where the model is not known well enough to say."""
+    """None where the model is not known, or no training could have such settings."""
     facts: ModelFacts | None = None
 
     @property
@@ -65,16 +66,15 @@ def check(plan: Plan, places: Places, *, budget: DeviceBudget | None = None) -> 
         shape = shape_of(facts, places)
     except ModelError as err:
         return Checked(problems=(*problems(plan), _model_problem(err)))
-    return Checked(
-        problems=(
-            *problems(plan, context_length=facts.context_length),
-            *_target_problems(plan, shape),
-        ),
-        estimate=estimate(
-            plan, shape, budget or device_budget(), outcomes=read_outcomes(places)
-        ),
-        facts=facts,
+    found = (
+        *problems(plan, context_length=facts.context_length),
+        *_target_problems(plan, shape),
     )
+    if out_of_limits(plan):  # no training could have such values, so none has a price
+        return Checked(problems=found, facts=facts)
+    budget = budget or device_budget()
+    predicted = estimate(plan, shape, budget, outcomes=read_outcomes(places))
+    return Checked(problems=found, estimate=predicted, facts=facts)
 
 
 def new_run(
@@ -190,10 +190,10 @@ def _target_problems(plan: Plan, shape: ModelShape) -> tuple[Problem, ...]:
 
 
 def _settled(plan: Plan) -> Plan:
-    files = tuple(str(Path(name).expanduser().absolute()) for name in plan.data.files)
+    files = tuple(str(expanded(name).absolute()) for name in plan.data.files)
     plan = with_value(plan, "data.files", files)
-    folder = Path(plan.model.id).expanduser()
-    if plan.model.id and folder.is_dir() and plan.model.id != "starter":
+    folder = expanded(plan.model.id)
+    if plan.model.id and is_folder(folder) and plan.model.id != "starter":
         return with_value(plan, "model.id", str(folder.absolute()))
     return plan
 
@@ -208,10 +208,14 @@ def _named(plan: Plan, facts: ModelFacts) -> Plan:
 
 def _require_sound(found: tuple[Problem, ...]) -> None:
     errors = [problem for problem in found if problem.level == "error"]
-    if not errors:
-        return
+    if errors:
+        raise unsound(errors)
+
+
+def unsound(errors: Sequence[Problem]) -> PlanError:
+    """Return what is said of a plan with these errors: all of them at once."""
     listed = " ".join(f"{p.field}: {p.message}" for p in errors)
-    raise PlanError(
+    return PlanError(
         "plan.problems",
         f"The plan cannot be run. {listed}",
         hint="Correct it in the plan file or with --set, then start again.",

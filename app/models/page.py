@@ -22,6 +22,7 @@ from app.widgets.notice import Action, Notice
 from app.widgets.page import EmptyState, Page, PageHeader
 from app.widgets.progress import ProgressRow
 from core.models.trash import can_delete, delete_model, restore_model
+from core.places import expanded, is_folder
 
 
 class ModelsPage(Page):
@@ -175,8 +176,8 @@ class ModelsPage(Page):
         hint = self._model.view.id_hint
         if hint:
             self._model.choose(hint)
-        elif text and Path(text).expanduser().is_dir():
-            self._model.add_folder(Path(text).expanduser())
+        elif text and is_folder(expanded(text)):
+            self._model.add_folder(expanded(text))
 
     @Slot(str)
     def _on_open_folder(self, folder: str) -> None:

@@ -21,6 +21,7 @@ from app.widgets.layout import grow, row
 from app.widgets.notice import Action, Notice
 from app.widgets.progress import ProgressRow
 from app.widgets.text import Text
+from core.places import expanded, is_folder
 
 
 class ModelStep(QWidget):
@@ -165,7 +166,7 @@ class ModelStep(QWidget):
 
     def _on_entered(self) -> None:
         text = self.search.text().strip()
-        if "/" in text or Path(text).expanduser().is_dir():
+        if "/" in text or is_folder(expanded(text)):
             self._model.choose_model(text)
 
     def _on_add_folder(self) -> None:

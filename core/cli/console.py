@@ -1,9 +1,12 @@
 """What the command line says, and where: answers on stdout, all else on stderr."""
 
+import contextlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import TunesmithError
@@ -46,9 +49,11 @@ class Console:
         if not self.as_events:
             return
         self.clear()
-        stream = self._err if self.as_json else self._out
         text = event if isinstance(event, str) else line(event)
-        _put(stream, f"{text}\n")
+        if self.as_json:
+            self._aside(f"{text}\n")
+        else:
+            _put(self._out, f"{text}\n")
 
     def say(self, text: str, *, end: str = "\n") -> None:
         """Give a piece of a conversation to a person; nothing with --json."""
@@ -59,7 +64,7 @@ class Console:
     def note(self, text: str) -> None:
         """Tell a person something beside the answer."""
         self.clear()
-        _put(self._err, f"{text}\n")
+        self._aside(f"{text}\n")
 
     def draw(self, text: str) -> None:
         """Redraw the one live line, if a person watches."""
@@ -68,14 +73,14 @@ class Console:
         width = shutil.get_terminal_size().columns - 1
         shown = text[:width]
         blank = " " * max(0, self._drawn - len(shown))
-        _put(self._err, f"\r{shown}{blank}")
+        self._aside(f"\r{shown}{blank}")
         self._drawn = len(shown)
 
     def clear(self) -> None:
         """Take the live line away."""
         if self._drawn:
             blank = " " * self._drawn
-            _put(self._err, f"\r{blank}\r")
+            self._aside(f"\r{blank}\r")
             self._drawn = 0
 
     def fail(
@@ -87,11 +92,15 @@ class Console:
             err: What happened and what to do.
             beside: More keys of the document, such as the run's id.
         """
-        document = {"error": err.to_json(), **(beside or {})}
-        if self.as_json or self.as_events:
-            self.answer(document, "")
         sentences = [err.message, err.hint]
         self.note("\n".join(sentence for sentence in sentences if sentence))
+        if self.as_json or self.as_events:
+            self.answer({"error": err.to_json(), **(beside or {})}, "")
+
+    def _aside(self, text: str) -> None:
+        """Write to stderr; the work goes on where nobody reads it or its disk is full."""
+        with contextlib.suppress(OSError):
+            _put(self._err, text)
 
 
 def _put(stream: TextIO, text: str) -> None:
@@ -100,8 +109,25 @@ def _put(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
+def hush() -> None:
+    """Let stdout lead nowhere: what it still holds is written at the process's end."""
+    with contextlib.suppress(OSError):  # a stream of a test has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_closed_streams() -> None:
+    """Give this process the streams that whoever started it closed, as with ``>&-``.
+
+    Else the next file it opens would take their place, and hear what is meant for them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def standard_console(*, as_json: bool, as_events: bool) -> Console:
     """Return the console on this process's own streams, in UTF-8 everywhere."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -26,7 +26,7 @@ def fit_command(request: Request) -> int:
     Beside it stand the cards on which the plan would fit as it was asked for. Without a
     model: which models of the catalogue fit, the largest first.
     """
-    if not request.arguments.model:
+    if request.arguments.model is None:
         return _rank_command(request)
     plan, shape = asked(request)
     keep = [*_kept(request), *given_keys(request.arguments)]

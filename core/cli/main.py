@@ -1,6 +1,7 @@
 """From arguments to an exit status, with every failure in words."""
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -9,13 +10,20 @@ from pathlib import Path
 from typing import cast
 
 from core import __version__
-from core.cli.console import Console, standard_console
+from core.cli.console import Console, hush, standard_console
 from core.cli.parser import build_parser
 from core.cli.request import FailedWith, Handler, Request
 from core.durable import translated
-from core.errors import Interrupted, RequestError, TunesmithError, WorkFailed
-from core.places import places
+from core.errors import (
+    Interrupted,
+    RequestError,
+    TunesmithError,
+    WorkFailed,
+    reason_of,
+)
+from core.places import expanded, places
 
+_LONGEST_SHOWN = 120
 Window = Callable[[], int]
 """Opens the window and returns its exit status. `core` knows no more of it."""
 
@@ -32,12 +40,16 @@ def main(argv: Sequence[str] | None = None, *, window: Window | None = None) -> 
     words = list(sys.argv[1:] if argv is None else argv)
     # read before parsing, so that a mistake in the arguments is told as asked, too
     console = standard_console(as_json="--json" in words, as_events="--events" in words)
+    status = 0
     try:
         status = _answered(words, console, window)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        hush()
+    except OSError as err:  # stdout itself takes no more
+        console.note(f"The answer cannot be written: {reason_of(err)}.")
+        hush()
+        return status or 1
     return status
 
 
@@ -58,13 +70,16 @@ def _answered(words: list[str], console: Console, window: Window | None) -> int:
         told, cause, beside = err.failure, err, err.document
     except BrokenPipeError:
         raise
+    except UnicodeEncodeError as err:
+        told, cause = _unspeakable(err), err
     except OSError as err:
         told, cause = _told(err), err
     except Exception as err:  # noqa: BLE001 - process boundary: tell, never a traceback
         told, cause = _bug(err), err
     if "--debug" in words:
         raise cause
-    console.fail(told, beside=beside)
+    with contextlib.suppress(OSError):  # told to nobody it is a failure still
+        console.fail(told, beside=beside)
     return told.exit_status
 
 
@@ -73,13 +88,15 @@ def _done(words: list[str], console: Console, window: Window | None) -> int:
     arguments = parser.parse_args(words)
     home = cast("Path | None", getattr(arguments, "home", None))
     if home is not None:  # children must find the same places
-        os.environ["TUNESMITH_HOME"] = str(home.expanduser().absolute())
+        os.environ["TUNESMITH_HOME"] = str(expanded(home).absolute())
     if getattr(arguments, "offline", False):
         os.environ["HF_HUB_OFFLINE"] = "1"
     if window is not None and arguments.command is None and not console.as_json:
         return window()
     handler = _handler(arguments)
-    return handler(Request(arguments=arguments, places=places(home), console=console))
+    here = places(home)
+    _require_folder(here.home)
+    return handler(Request(arguments=arguments, places=here, console=console))
 
 
 def _handler(arguments: argparse.Namespace) -> Handler:
@@ -96,17 +113,49 @@ def _handler(arguments: argparse.Namespace) -> Handler:
     return cast("Handler", getattr(importlib.import_module(module), function))
 
 
+def _require_folder(home: Path) -> None:
+    if home.exists() and not home.is_dir():
+        raise _home_unusable(home, "it is a file")
+
+
 def _told(err: OSError) -> TunesmithError:
-    path = Path(str(err.filename)) if err.filename else Path()
+    path = Path(str(err.filename)) if err.filename else None
     known = translated(err, path)
     if isinstance(known, TunesmithError):
         return known
+    if path is not None and _is_ours(path):
+        return _home_unusable(path, reason_of(err))
     reason = err.strerror or str(err)
     return WorkFailed(
         "os.error",
-        f"{reason}: {err.filename}." if err.filename else f"{reason}.",
-        hint="Check that the path exists and that you may use it; --home DIR keeps"
-        " Tunesmith's own files elsewhere.",
+        f"{reason}: {path}." if path else f"{reason}.",
+        hint="Check that the path exists and that you may use it.",
+    )
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return path.is_relative_to(places().home)
+    except OSError:  # nobody knows where our home would be
+        return True
+
+
+def _home_unusable(path: Path, reason: str) -> RequestError:
+    return RequestError(
+        "home.unusable",
+        f"Tunesmith cannot keep its files in {path}: {reason}.",
+        hint="Name a folder that you may write in: --home DIR, or TUNESMITH_HOME.",
+    )
+
+
+def _unspeakable(err: UnicodeEncodeError) -> RequestError:
+    line = err.object[: err.end].rpartition("\n")[2].lstrip()
+    shown = line[-_LONGEST_SHOWN:].encode(errors="replace").decode()
+    return RequestError(
+        "usage.encoding",
+        f"A name holds bytes that are no letters here: … {shown} ….",
+        hint="Give the file or folder a name in UTF-8; if it has one, the shell's locale"
+        " is in the way: set LC_ALL=C.UTF-8.",
     )
 
 

@@ -84,7 +84,7 @@ def _common() -> argparse.ArgumentParser:
     group = common.add_argument_group("everywhere")
     absent = argparse.SUPPRESS
     group.add_argument(
-        "--home", type=Path, metavar="DIR", default=absent,
+        "--home", type=_named_folder, metavar="DIR", default=absent,
         help="keep settings, runs, library and models under this folder",
     )  # fmt: skip
     for flag, words in (
@@ -94,6 +94,12 @@ def _common() -> argparse.ArgumentParser:
     ):
         group.add_argument(flag, action="store_true", default=absent, help=words)
     return common
+
+
+def _named_folder(text: str) -> Path:
+    if not text:  # an unset variable of a script; “” would mean the current folder
+        raise argparse.ArgumentTypeError("it names no folder")
+    return Path(text)
 
 
 class _Grower:

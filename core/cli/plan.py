@@ -4,20 +4,21 @@ from pathlib import Path
 
 from core.cli.plan_flags import plan_with_flags
 from core.cli.request import Request
-from core.errors import RequestError
+from core.errors import RequestError, reason_of
 from core.models.starter import STARTER_ID
+from core.places import expanded, is_file, is_folder
 from core.plan.codec import read_plan, to_toml, to_tree, with_settings, write_plan
 from core.plan.fields import with_value
 from core.plan.plan import Plan
 from core.plan.problems import Problem
-from core.prepare import check, quick_plan
+from core.prepare import check, quick_plan, unsound
 from core.runs.folder import find_run
 
 
 def new(request: Request) -> int:
     """Write a plan file with sensible settings for this machine, or print it."""
     arguments = request.arguments
-    files = tuple(str(Path(name).expanduser().absolute()) for name in arguments.data)
+    files = tuple(str(expanded(name).absolute()) for name in arguments.data)
     plan = quick_plan(_lasting(arguments.model), files, request.places)
     plan = plan_with_flags(plan, arguments)
     found = check(plan, request.places).problems
@@ -26,13 +27,7 @@ def new(request: Request) -> int:
     if out is None:
         request.console.answer(document, to_toml(plan).rstrip())
         return 0
-    if out.exists() and not arguments.force:
-        raise RequestError(
-            "plan.exists",
-            f"{out} is there already.",
-            hint="Give another --out, or --force to replace it.",
-        )
-    write_plan(out, plan)
+    _write(out, plan, replace=arguments.force)
     text = f"Wrote {out}. “tunesmith train {out}” starts it."
     request.console.answer(
         {**document, "path": str(out.absolute())}, _with_problems(text, found)
@@ -42,9 +37,9 @@ def new(request: Request) -> int:
 
 def _lasting(model: str) -> str:
     """Return a folder's whole path: a plan is trained from wherever one happens to be."""
-    folder = Path(model).expanduser()
-    is_folder = model != STARTER_ID and folder.is_dir()
-    return str(folder.absolute()) if is_folder else model
+    folder = expanded(model)
+    is_path = model != STARTER_ID and is_folder(folder)
+    return str(folder.absolute()) if is_path else model
 
 
 def show(request: Request) -> int:
@@ -61,31 +56,48 @@ def check_command(request: Request) -> int:
     """Answer with all that is wrong with a plan; status 2 if it cannot be run."""
     plan = with_settings(_plan(request), request.arguments.settings)
     checked = check(plan, request.places)
-    text = _with_problems(
-        "The plan cannot be run." if checked.errors else "The plan can be run.",
-        checked.problems,
-    )
-    request.console.answer(
-        {
-            "ok": not checked.errors,
-            "plan": to_tree(plan),
-            "problems": _documents(checked.problems),
-            "estimate": checked.estimate,
-        },
-        text,
-    )
-    return 2 if checked.errors else 0
+    document = {
+        "ok": not checked.errors,
+        "plan": to_tree(plan),
+        "problems": _documents(checked.problems),
+        "estimate": checked.estimate,
+    }
+    if checked.errors:
+        error = unsound(checked.errors).to_json()
+        text = _with_problems("The plan cannot be run.", checked.problems)
+        request.console.answer({"error": error, **document}, text)
+        return 2
+    text = _with_problems("The plan can be run.", checked.problems)
+    request.console.answer(document, text)
+    return 0
 
 
 def _plan(request: Request) -> Plan:
     wanted: str = request.arguments.plan
-    path = Path(wanted).expanduser()
-    if path.is_file() or path.suffix == ".toml":
+    path = expanded(wanted)
+    if path.suffix == ".toml" or is_file(path):
         return read_plan(path)
     run = find_run(request.places.runs, wanted)
     # a run keeps its files' full paths; the name says which run it was
     plan = run.plan()
     return plan if plan.name else with_value(plan, "name", run.run_id)
+
+
+def _write(out: Path, plan: Plan, *, replace: bool) -> None:
+    try:
+        if out.exists() and not replace:
+            raise RequestError(
+                "plan.exists",
+                f"{out} is there already.",
+                hint="Give another --out, or --force to replace it.",
+            )
+        write_plan(out, plan)
+    except OSError as err:
+        raise RequestError(
+            "plan.unwritable",
+            f"{out} cannot be written: {reason_of(err)}.",
+            hint="Give another --out.",
+        ) from err
 
 
 def _documents(found: tuple[Problem, ...]) -> list[dict[str, str]]:

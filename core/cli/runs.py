@@ -16,7 +16,7 @@ from core.runs.trash import delete_run
 
 _COLUMNS = (
     "run_id", "name", "status", "model", "method", "started", "finished", "step",
-    "steps", "train_loss", "eval_loss_before", "eval_loss", "adapter_id", "error",
+    "steps", "train_loss", "eval_loss_before", "eval_loss", "adapter_id",
 )  # fmt: skip
 
 
@@ -95,7 +95,8 @@ def curve(events: list[RunEvent]) -> list[dict[str, Any]]:
 
 
 def _document(line: RunSummary) -> dict[str, Any]:
-    return {key: getattr(line, key) for key in _COLUMNS}
+    # not “error”: that key says that the command failed
+    return {**{key: getattr(line, key) for key in _COLUMNS}, "failure": line.error}
 
 
 def _row(line: RunSummary) -> tuple[str, ...]:

@@ -93,6 +93,12 @@ def started(request: Request, run: RunFolder, *, again: bool = False) -> Followe
         _paused(request, follower, process)
         if run.status().status in _LEFT:  # else it ended before the order came
             raise _interrupted(request, follower) from None
+    except BrokenPipeError:
+        request.console.note(
+            f"Nobody reads on; {run.run_id} goes on by itself. “tunesmith runs show"
+            f" {run.run_id}” tells how far it is."
+        )
+        raise
     _require_end(request, follower, process)
     return follower
 

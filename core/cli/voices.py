@@ -23,7 +23,7 @@ from core.errors import LibraryError, WorkFailed, error_of
 from core.launch import JsonLines
 from core.library import shelf
 from core.library.inspect import require_usable
-from core.places import Places
+from core.places import Places, expanded, is_file
 
 Message = Mapping[str, str]
 Tell = Callable[[ChatEvent], None]
@@ -43,8 +43,8 @@ def voice_named(wanted: str, places: Places) -> Voice:
     name, at, scale_text = wanted.rpartition("@")
     scale = _number(scale_text) if at else None
     name, scale = (wanted, 1.0) if scale is None else (name, scale)
-    folder = Path(name).expanduser()
-    if (folder / "adapter_config.json").is_file():
+    folder = expanded(name)
+    if is_file(folder / "adapter_config.json"):
         require_usable(folder)
         return Voice(adapter=name, path=str(folder.absolute()), scale=scale)
     record = shelf.find(places, name)

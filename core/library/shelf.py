@@ -121,7 +121,7 @@ def rename(places: Places, adapter_id: str, name: str) -> AdapterRecord:
         raise LibraryError(
             "library.name",
             f"An adapter needs a name of 1 to {_MOST_NAME_CHARS} characters.",
-            hint="Give it a shorter name.",
+            hint="Give it another name.",
         )
     return _edited(places, adapter_id, lambda facts: replace(facts, name=cleaned))
 
@@ -174,7 +174,12 @@ def _edited(
 
 
 def _is_adapter(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
+    if path.name.startswith("."):
+        return False
+    try:
+        return path.is_dir() and not path.is_symlink()
+    except OSError:  # what a person typed was too long to be a name
+        return False
 
 
 def _named(low: str) -> Callable[[AdapterRecord], bool]:

@@ -10,9 +10,9 @@ from core import durable
 from core.errors import ModelError
 from core.models.catalogue import catalogue_facts
 from core.models.facts import ModelFacts
-from core.models.folder import check_folder, facts_of_folder, is_folder, unreadable
+from core.models.folder import check_folder, facts_of_folder, unreadable
 from core.models.hub_cache import cached_facts
-from core.places import Places
+from core.places import Places, expanded, is_folder
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
@@ -29,9 +29,9 @@ def add_model(path_or_id: str, places: Places) -> ModelFacts:
         ModelError: The folder holds no model that can be trained, or it is neither a
             folder nor an id.
     """
-    folder = Path(path_or_id).expanduser()
+    folder = expanded(path_or_id)
     try:
-        is_here = folder.exists()
+        is_here = bool(path_or_id) and folder.exists()
     except OSError as err:
         raise unreadable(folder, err) from err
     if is_here:
@@ -42,7 +42,7 @@ def add_model(path_or_id: str, places: Places) -> ModelFacts:
     else:
         raise ModelError(
             "model.missing",
-            f"{path_or_id} is neither a folder here nor a Hub id.",
+            f"“{path_or_id}” is neither a folder here nor a Hub id.",
             hint="Give a model's folder, or an id such as Qwen/Qwen2.5-0.5B.",
         )
     entries = _entries(places)
@@ -57,7 +57,7 @@ def remove_model(path_or_id: str, places: Places) -> None:
     Raises:
         ModelError: It was not added.
     """
-    names = {path_or_id, str(Path(path_or_id).expanduser().absolute())}
+    names = {path_or_id, str(expanded(path_or_id).absolute())}
     entries = _entries(places)
     kept = [entry for entry in entries if entry not in names]
     if len(kept) == len(entries):

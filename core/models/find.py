@@ -20,7 +20,6 @@ from core.models.folder import (
     check_config,
     facts_of_folder,
     folder_shape,
-    is_folder,
     read_folder,
     unreadable,
 )
@@ -37,7 +36,7 @@ from core.models.starter import (
     starter_path,
 )
 from core.models.trainable import require_trained, untrained
-from core.places import Places
+from core.places import Places, expanded, is_folder
 
 
 def find_model(id_or_path: str, places: Places, revision: str = "") -> ModelFacts:
@@ -72,7 +71,7 @@ def find_to_estimate(id_or_path: str, places: Places, revision: str = "") -> Mod
         )
     if id_or_path == STARTER_ID:
         return starter_facts(places)
-    path = Path(id_or_path).expanduser()
+    path = expanded(id_or_path)
     try:
         if path.exists():
             return _on_disk(path, places)
@@ -128,7 +127,7 @@ def _config_by_name(facts: ModelFacts) -> dict[str, Any]:
     Raises:
         ModelError: There is no such file.
     """
-    path = Path(facts.id).expanduser()
+    path = expanded(facts.id)
     if is_weights(path):
         return config_of_weights(loose_weights(path))
     if path.is_file():

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import ModelError, Where
+from core.errors import ModelError, Where, reason_of
 from core.models.config import read_config
 from core.models.facts import ModelFacts, Source
 from core.models.headers import require_agreement
@@ -13,6 +13,7 @@ from core.models.reading import read_shape
 from core.models.shape import ModelShape
 from core.models.trainable import require_trained, untrained
 from core.models.weights import gguf_error, read_header, weight_files
+from core.places import is_folder
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 _LONGEST_NAME = 200
@@ -48,7 +49,7 @@ def unreadable(path: Path, err: OSError) -> ModelError:
     name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
     return ModelError(
         "model.unreadable",
-        f"{name} cannot be read: {(err.strerror or 'the disk failed').lower()}.",
+        f"{name} cannot be read: {reason_of(err)}.",
         hint="Check that the path is right and that you may read it.",
         where=Where(file=name),
     )
@@ -156,14 +157,6 @@ def _bytes_of(folder: Path) -> int:
         return folder_bytes(folder)
     except OSError as err:
         raise unreadable(folder, err) from err
-
-
-def is_folder(path: Path) -> bool:
-    """Return whether `path` is a folder; one behind a locked door is none."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
 
 
 def facts_of_folder(folder: Path, *, id: str, name: str, source: Source) -> ModelFacts:  # noqa: A002 - the plan's word

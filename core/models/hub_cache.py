@@ -11,18 +11,19 @@ from pathlib import Path
 from core.models.catalogue import catalogue_facts
 from core.models.facts import ModelFacts
 from core.models.folder import facts_of_folder
+from core.places import expanded
 
 
 def hub_cache() -> Path:
     """Return the folder of the Hugging Face cache, existing or not."""
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     if named:
-        return Path(named).expanduser()
+        return expanded(named)
     home = os.environ.get("HF_HOME")
     if home:
-        return Path(home).expanduser() / "hub"
+        return expanded(home) / "hub"
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "huggingface" / "hub"
+    return expanded(cache) / "huggingface" / "hub"
 
 
 def snapshot(id: str, revision: str = "") -> Path | None:  # noqa: A002 - the plan's word

@@ -10,7 +10,8 @@ from typing import Any, Never, cast
 import tomli_w
 
 from core import durable
-from core.errors import PlanError, Where
+from core.errors import PlanError, Where, reason_of
+from core.places import expanded, is_file
 from core.plan.fields import BY_FLAG, BY_KEY, FIELDS, PlanField, value_of, with_value
 from core.plan.plan import PLAN_VERSION, Plan
 from core.wire import to_json
@@ -28,11 +29,11 @@ def read_plan(path: Path) -> Plan:
     except OSError as err:
         raise PlanError(
             "plan.missing",
-            f"The plan {path} cannot be read.",
+            f"The plan {path} cannot be read: {reason_of(err)}.",
             hint="Give the path of a plan file; “tunesmith plan new” writes one.",
             where=where,
         ) from err
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+    except (ValueError, RecursionError) as err:  # or a number of 5,000 digits
         raise PlanError(
             "plan.syntax",
             f"{path.name} is not valid TOML: {err}.",
@@ -44,13 +45,13 @@ def read_plan(path: Path) -> Plan:
     plan = with_value(plan, "data.files", tuple(files))
     model = path.parent.absolute() / plan.model.id
     # an id such as org/name is a path only where there is such a model
-    if plan.model.id and (model / "config.json").is_file():
+    if plan.model.id and is_file(model / "config.json"):
         return with_value(plan, "model.id", str(model))
     return plan
 
 
 def _absolute(name: str, folder: Path) -> str:
-    return str(folder.absolute() / Path(name).expanduser())
+    return str(folder.absolute() / expanded(name))
 
 
 def write_plan(path: Path, plan: Plan) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.places import is_file
 from core.plan.fields import FIELDS, limit_text, value_of
 from core.plan.plan import ALL_LINEAR, Plan
 
@@ -60,7 +61,7 @@ def _missing(plan: Plan) -> Iterator[Problem]:
     if not plan.data.files:
         yield _error("data.files", "Choose the data to learn from.")
     for name in plan.data.files:
-        if not Path(name).is_file():
+        if not is_file(Path(name)):
             yield _error("data.files", f"{name} is not there. Pick it again.")
     if not plan.method.target_modules:
         yield _error("method.target_modules", f"Name a layer, or {ALL_LINEAR[0]}.")

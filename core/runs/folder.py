@@ -187,10 +187,9 @@ def find_run(runs: Path, wanted: str) -> RunFolder:
     Raises:
         RequestError: There is none, or more than one.
     """
-    exact = runs / wanted
-    if wanted and Path(wanted).name == wanted and (exact / "plan.toml").is_file():
-        return RunFolder(exact)
-    found = [run for run in all_runs(runs) if wanted and wanted in run.run_id]
+    known = all_runs(runs)
+    found = [run for run in known if run.run_id == wanted]
+    found = found or [run for run in known if wanted and wanted in run.run_id]
     if len(found) == 1:
         return found[0]
     raise RequestError(

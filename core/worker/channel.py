@@ -20,7 +20,9 @@ def private_stdout() -> TextIO:
     descriptor = os.dup(sys.stdout.fileno())
     sys.stdout.flush()
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return os.fdopen(descriptor, "w", encoding="utf-8", buffering=1, newline="\n")
+    return os.fdopen(
+        descriptor, "w", encoding="utf-8", errors="replace", buffering=1, newline="\n"
+    )  # a file's name may hold bytes that are no UTF-8
 
 
 class Speaker:
