@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from PySide6.QtCore import (
@@ -37,6 +37,8 @@ _ROW: Final = Qt.ItemDataRole.UserRole
 _SHOWN_ROWS: Final = 10
 _NAME_PARTS: Final = 2.1
 """How many times as wide as the others the first column is."""
+_LEAST_NAME: Final = 104
+"""Pixels a name needs to be told from the others; verdicts make room for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class _Rows(QAbstractTableModel):
         super().__init__(parent)
         self.rows: tuple[GridRow, ...] = ()
         self.columns: tuple[str, ...] = ("",)
+        self.has_marks_alone = False
+        """Whether verdicts are drawn without their figures, which tooltips hold."""
 
     def rowCount(self, parent: _Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.rows)
@@ -108,6 +112,11 @@ class _Rows(QAbstractTableModel):
         cells = self.rows[index.row()].cells
         at = index.column() - 1
         return cells[at] if 0 <= at < len(cells) else GridCell()
+
+    def index_of(self, key: str) -> QModelIndex:
+        """Return the first cell of the row with this key; invalid if it is gone."""
+        at = next((n for n, row in enumerate(self.rows) if row.key == key), None)
+        return QModelIndex() if at is None else self.index(at, 0)
 
     def show(self, columns: tuple[str, ...], rows: tuple[GridRow, ...]) -> None:
         """Show `rows`; the same models in the same order keep their place."""
@@ -161,7 +170,11 @@ class _Painter(QStyledItemDelegate):
         else:
             rows = index.model()
             assert isinstance(rows, _Rows)
-            _paint_cell(painter, box, rows.cell(index))
+            cell = rows.cell(index)
+            has_mark_alone = rows.has_marks_alone and cell.tone is not None
+            _paint_cell(
+                painter, box, replace(cell, text="") if has_mark_alone else cell
+            )
         if state & QStyle.StateFlag.State_HasFocus:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(theme.colour(tokens.focus), 2))
@@ -261,7 +274,14 @@ class FitGrid(QTableView):
         """Show `rows` under `columns`; the first names the models' column."""
         if rows is self._rows.rows and tuple(columns) == self._rows.columns:
             return
+        at = self.currentIndex()
+        key = self._rows.rows[at.row()].key if at.isValid() else ""
         self._rows.show(tuple(columns), rows)
+        if key and not self.currentIndex().isValid():  # the order is another
+            seen = self.verticalScrollBar().value()
+            place = self._rows.index_of(key)
+            self.setCurrentIndex(place.siblingAtColumn(at.column()))
+            self.verticalScrollBar().setValue(seen)
         self._set_height()
         self._share_width()
         self._on_scrolled()
@@ -290,27 +310,29 @@ class FitGrid(QTableView):
         if columns < 2:
             return
         room = self.viewport().width()
-        share = room / (_NAME_PARTS + columns - 1)
-        widths = [max(round(share), self._need(at)) for at in range(1, columns)]
+        self._rows.has_marks_alone = False
+        needs = [self._need(at) for at in range(1, columns)]
+        self._rows.has_marks_alone = room - sum(needs) < theme.px(_LEAST_NAME)
+        if self._rows.has_marks_alone:
+            widths = [self._need(at) for at in range(1, columns)]
+        else:
+            share = round(room / (_NAME_PARTS + columns - 1))
+            widths = [max(share, need) for need in needs]
         for at, width in enumerate(widths, start=1):
             self.setColumnWidth(at, width)
         self.setColumnWidth(0, max(theme.px(80), room - sum(widths)))
 
     def _need(self, column: int) -> int:
         """Return the pixels the widest figure of a column takes, with its mark."""
-        texts = [
-            row.cells[column - 1].text
-            for row in self._rows.rows
-            if len(row.cells) >= column
+        cells = [
+            row.cells[column - 1] for row in self._rows.rows if len(row.cells) >= column
         ]
-        longest = max([*texts, self._rows.columns[column]], key=len)
+        has_mark = any(cell.tone is not None for cell in cells)
+        heading = self._rows.columns[column]
+        texts = [] if has_mark and self._rows.has_marks_alone else cells
+        longest = max([*(cell.text for cell in texts), heading], key=len)
         metrics = QFontMetricsF(theme.font("body", weight=500))
-        has_mark = any(
-            row.cells[column - 1].tone is not None
-            for row in self._rows.rows[:1]
-            if len(row.cells) >= column
-        )
-        mark = theme.px(9) + 7 if has_mark else 0
+        mark = theme.px(9) + 7 if has_mark and texts else 0
         return round(metrics.horizontalAdvance(longest)) + mark + 18
 
     def _on_picked(self, index: QModelIndex) -> None:

@@ -232,6 +232,33 @@ def test_new_figures_keep_the_place(grid: FitGrid) -> None:
     assert changed == grid.rows
 
 
+def test_another_order_keeps_the_row_in_focus(grid: FitGrid) -> None:
+    """Who walks by keyboard goes on from the same model, and nothing scrolls."""
+    grid.setCurrentIndex(grid.model().index(5, 1))
+    grid.verticalScrollBar().setValue(900)
+    grid.show_rows(("Model", "LoRA"), tuple(reversed(rows(200))))
+
+    assert (194, 1) == (grid.currentIndex().row(), grid.currentIndex().column())
+    assert 900 == grid.verticalScrollBar().value()
+
+
+def test_a_name_goes_before_figures_where_room_is_short(grid: FitGrid) -> None:
+    """Four methods on a small window: marks stay, names can be told apart."""
+    four = ("Model", "LoRA", "QLoRA", "8-bit", "Full")
+    wide = tuple(
+        replace(row, cells=(GridCell(text="14.5 GiB", tone="bad", tip="LoRA."),) * 4)
+        for row in rows(3)
+    )
+    grid.resize(366, 400)
+    grid.show_rows(four, wide)
+    narrow = [grid.columnWidth(at) for at in range(5)]
+    grid.resize(900, 400)
+
+    assert narrow[0] >= theme.px(104)
+    assert sum(narrow) <= 366
+    assert all(grid.columnWidth(at) > narrow[at] for at in range(5))
+
+
 # -- the picker ----------------------------------------------------------------------
 
 OPTIONS = (("", "This machine"), ("a", "RTX 4070 · 12 GiB"), ("b", "RTX 4090 · 24 GiB"))
