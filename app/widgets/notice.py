@@ -70,9 +70,10 @@ class Notice(QFrame):
         line.addLayout(self._actions)
         line.setAlignment(self._actions, Qt.AlignmentFlag.AlignVCenter)
         self._close = IconButton("close", name="Dismiss this notice", size=14)
-        self._close.setVisible(closable)
         self._close.clicked.connect(self._on_closed)
         line.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+        # Not before it has its place: a part without one is a window for a moment.
+        self._close.setVisible(closable)
         self.setVisible(False)
 
     def show_notice(

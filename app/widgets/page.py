@@ -47,7 +47,6 @@ class PageHeader(QWidget):
         super().__init__(parent)
         self.title = Text(title, "title")
         self.subtitle = Text(subtitle, "muted", wrap=True)
-        self.subtitle.setVisible(bool(subtitle))
         words = column(self.title, self.subtitle, spacing=4)
         self.buttons = QHBoxLayout()
         self.buttons.setSpacing(8)
@@ -58,6 +57,7 @@ class PageHeader(QWidget):
         line.addLayout(self.buttons)
         line.setAlignment(self.buttons, Qt.AlignmentFlag.AlignTop)
         self.setLayout(line)
+        self.subtitle.setVisible(bool(subtitle))
 
     def set_text(self, title: str, subtitle: str = "") -> None:
         """Show another `title` and `subtitle`."""
@@ -157,7 +157,6 @@ class EmptyState(QWidget):
         self.text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.text.setMaximumWidth(480)
         self.text.setMinimumWidth(320)
-        self.text.setVisible(bool(text))
         lines = column(
             STRETCH,
             row(STRETCH, Picture(icon), STRETCH),
@@ -171,6 +170,7 @@ class EmptyState(QWidget):
             margins=24,
         )
         self.setLayout(lines)
+        self.text.setVisible(bool(text))
 
     def set_text(self, title: str, text: str = "") -> None:
         """Say something else."""

@@ -62,7 +62,6 @@ class ProgressRow(QWidget):
         self._pause = IconButton("pause", name="Pause", size=16)
         self._pause.clicked.connect(self.pause_pressed)
         self._cancel = IconButton("close", name="Cancel", size=16)
-        self._cancel.setVisible(can_cancel)
         self._cancel.clicked.connect(self.cancelled)
         head = row(grow(self._what), self._detail, spacing=12)
         words = column(head, self._bar, spacing=6)
@@ -71,6 +70,7 @@ class ProgressRow(QWidget):
         line.addWidget(self._pause)
         line.addWidget(self._cancel)
         self.setLayout(line)
+        self._cancel.setVisible(can_cancel)
         self.show_progress(what, fraction=None)
 
     def show_progress(

@@ -196,10 +196,33 @@ def test_no_label_reads_markup(session: Session) -> None:
         ]
 
 
+def test_no_part_is_a_window_for_a_moment(
+    qtbot: QtBot, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part shown before it has its place flashes up and takes the keyboard away."""
+    shown: list[QWidget] = []
+    set_visible = QWidget.setVisible
+
+    def recorded(self: QWidget, visible: bool) -> None:
+        if visible and self.parent() is None:
+            shown.append(self)
+        set_visible(self, visible)
+
+    monkeypatch.setattr(QWidget, "setVisible", recorded)
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    session = Session(app, places().make())
+    session.show()
+    assert len(KEYS) == len(list(pages(session)))
+    flashed = [describe(part) for part in shown if part is not session.window]
+    close(session)
+
+    assert [] == flashed
+
+
 def test_keys_lead_to_pages(qtbot: QtBot, session: Session) -> None:
     """Ctrl+1 to Ctrl+8 and Ctrl+N go where the rail says."""
     window = session.window
-    qtbot.waitExposed(window)
     for at, key in enumerate(KEYS, start=1):
         qtbot.keyClick(
             window, Qt.Key(ord("0") + at), Qt.KeyboardModifier.ControlModifier
