@@ -1,17 +1,51 @@
-"""What every window test stands on: no screen, no leaks, a home of its own."""
+"""What every window test stands on: no screen, no leaks, patience, a home of its own."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QThread, QThreadPool
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+_PATIENCE_MS = 120_000  # a child imports torch, on a machine others use as well
+
+
+class PatientBot(QtBot):
+    """Waits as long as a loaded machine may take: five seconds are not the promise."""
+
+    def waitUntil(
+        self, callback: Callable[[], bool | None], *, timeout: int = _PATIENCE_MS
+    ) -> None:
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(
+        self, signal: Any, *, timeout: int = _PATIENCE_MS, **named: Any
+    ) -> Any:
+        return super().waitSignal(signal, timeout=timeout, **named)
+
+    def keyClick(self, widget: QWidget, *arguments: Any) -> None:
+        """Press a key in the window that has the keyboard, as a person would.
+
+        The platform gives it by an event, and takes it with a window of the test before.
+        """
+        if widget.isVisible():
+            widget.activateWindow()
+            self.waitUntil(widget.isActiveWindow)
+        QtBot.keyClick(widget, *arguments)
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    """As pytest-qt's own, with patience."""
+    return PatientBot(request)
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,6 @@ from app.setup.viewmodel import SetupViewModel
 from core.places import Places
 from tests.cli.tiny import write_rows, write_tiny_model
 
-_PATIENCE_MS = 40_000  # a child imports a tokenizer, on a machine others use as well
-
 
 @pytest.fixture
 def session(qtbot: QtBot, own_home: Path) -> Iterator[Session]:
@@ -104,7 +102,7 @@ def test_a_model_that_cannot_be_used_is_refused(
     page.open_with(None)
     model.add_model_folder(folder)
 
-    qtbot.waitUntil(lambda: word in words(page), timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: word in words(page))
     assert str(folder) != model.plan.model.id
 
 
@@ -130,7 +128,7 @@ def test_data_that_cannot_be_used_is_refused(
     model.add_files([file])
     model.go_to("data")
 
-    qtbot.waitUntil(lambda: word in words(page), timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: word in words(page))
     assert file.name in words(page)
 
 
@@ -147,12 +145,12 @@ def test_a_row_without_an_answer_is_named_and_left_out_only_if_wanted(
     with file.open("a", encoding="utf-8") as rows:
         rows.write('{"messages": [{"role": "user", "content": "And now?"}]}\n')
     model.add_model_folder(folder)
-    qtbot.waitUntil(lambda: str(folder) == model.plan.model.id, timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: str(folder) == model.plan.model.id)
     model.add_files([file])
     model.go_to("data")
 
     can_use = "24 of 25 rows can be used"
-    qtbot.waitUntil(lambda: can_use in words(page), timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: can_use in words(page))
     report = model.state.data.report
     assert report is not None
     assert [25] == [problem.line for problem in report.problems]

@@ -36,7 +36,7 @@ def key(plan: Plan) -> DryRunKey:
 
 def ended(qtbot: QtBot, runs: DryRuns) -> None:
     """Wait until nothing runs."""
-    qtbot.waitUntil(lambda: runs.running is None, timeout=10_000)
+    qtbot.waitUntil(lambda: runs.running is None)
 
 
 def test_a_dry_run_answers_and_is_remembered(qtbot: QtBot, runs: DryRuns) -> None:
@@ -74,7 +74,7 @@ def test_settings_that_hold_no_memory_do_not_matter() -> None:
 def test_the_newest_wish_wins(qtbot: QtBot, runs: DryRuns) -> None:
     """A run under way is ended for a newer one."""
     runs.start(facts(), HANGS, BUDGET)
-    qtbot.waitUntil(lambda: bool(DryChild.asked), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(DryChild.asked))
     runs.start(facts(), Plan(), BUDGET)
     ended(qtbot, runs)
 
@@ -86,11 +86,11 @@ def test_the_newest_wish_wins(qtbot: QtBot, runs: DryRuns) -> None:
 def test_cancelled_and_asked_again(qtbot: QtBot, runs: DryRuns) -> None:
     """Cancelling leaves no answer and no failure; the same may be asked at once."""
     runs.start(facts(), HANGS, BUDGET)
-    qtbot.waitUntil(lambda: bool(DryChild.asked), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(DryChild.asked))
     runs.cancel()
     assert runs.running is None
     runs.start(facts(), HANGS, BUDGET)
-    qtbot.waitUntil(lambda: len(DryChild.asked) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(DryChild.asked) == 2)
 
     assert key(HANGS) == runs.running
     assert runs.failure(key(HANGS)) is None

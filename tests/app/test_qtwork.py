@@ -352,7 +352,7 @@ def test_the_pulse_tells_only_what_changed(qtbot: QtBot) -> None:
     pulse.start()
     for _ in range(4):
         pulse.poke()
-        qtbot.waitUntil(lambda: looked.acquire(blocking=False), timeout=10_000)
+        qtbot.waitUntil(lambda: looked.acquire(blocking=False))
     qtbot.waitUntil(lambda: len(heard.values) == 2)
     pulse.end()
 

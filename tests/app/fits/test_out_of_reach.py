@@ -24,12 +24,12 @@ def test_a_setting_out_of_reach_is_named(
     model = make_model()
     answered(qtbot, model)
     model.ask_about(with_value(DRAFT, key, 0))
-    qtbot.waitUntil(lambda: model.view.answer.failure is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: model.view.answer.failure is not None)
     failure = model.view.answer.failure
     assert failure is not None
     assert said == failure.message
     assert () == model.view.answer.bars
     model.ask_about(DRAFT)
-    qtbot.waitUntil(lambda: bool(model.view.answer.bars), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(model.view.answer.bars))
 
     assert model.view.answer.failure is None

@@ -131,12 +131,12 @@ def test_a_card_of_the_answer_is_judged_by(qtbot: QtBot, make_model: Maker) -> N
     page = fit_page(qtbot, make_model)
     other = page.fit_step.other
     click(qtbot, other.which)
-    qtbot.waitUntil(lambda: page.model.view.fit.cards is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: page.model.view.fit.cards is not None)
     assert other.answer.isVisible()
     view = page.model.view.fit.cards
     assert view is not None
     page.model.ask_other_card(view.lines[0].name)
-    qtbot.waitUntil(lambda: page.model.view.fit.is_other, timeout=10_000)
+    qtbot.waitUntil(lambda: page.model.view.fit.is_other)
     assert page.model.view.fit.cards == view
     page.model.set_value("train.seq_len", 512)
 
@@ -152,7 +152,7 @@ def test_names_of_cards_are_suggested(qtbot: QtBot, make_model: Maker) -> None:
 
     assert "GeForce RTX 4090" == completer.currentCompletion()
     completer.activated.emit("GeForce RTX 4090")
-    qtbot.waitUntil(lambda: page.model.view.fit.is_other, timeout=10_000)
+    qtbot.waitUntil(lambda: page.model.view.fit.is_other)
     assert "GeForce RTX 4090" == page.model.view.fit.device_title
     page.fit_step.other.go_back()
     assert not page.model.view.fit.is_other
@@ -215,9 +215,7 @@ def test_an_offer_scrolls_into_view(qtbot: QtBot, make_model: Maker) -> None:
     page.model.set_value("train.seq_len", 8192)
     page.fit_step.verticalScrollBar().setValue(0)
     page.model.fit.offer()
-    qtbot.waitUntil(
-        lambda: page.fit_step.verticalScrollBar().value() > 0, timeout=10_000
-    )
+    qtbot.waitUntil(lambda: page.fit_step.verticalScrollBar().value() > 0)
 
     assert page.fit_step.offer.isVisible()
 
@@ -249,6 +247,6 @@ def test_a_run_that_ended_is_learnt_from(qtbot: QtBot, make_model: Maker) -> Non
     assert [] == looked
     running[0] = ()
     model.on_runs_changed(None)
-    qtbot.waitUntil(lambda: bool(looked), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(looked))
 
     assert 1 == len(looked)

@@ -41,7 +41,7 @@ def reported(qtbot: QtBot, work: DataWork) -> None:
     def is_there() -> bool:
         return work.state.report is not None and not work.state.is_stale
 
-    qtbot.waitUntil(is_there, timeout=60_000)
+    qtbot.waitUntil(is_there)
 
 
 def test_rows_are_counted_and_bad_ones_named(
@@ -96,7 +96,7 @@ def test_a_check_can_be_cancelled_and_begun_again(
     work.follow(plan, None)
     work.check_again()
     work.cancel()
-    qtbot.waitUntil(lambda: work.state.work is None, timeout=60_000)
+    qtbot.waitUntil(lambda: work.state.work is None)
     assert work.state.report is None
     assert work.state.failure is None
     work.check_again()
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_data_is_refused_in_words(
     empty = tmp_path / "empty.jsonl"
     empty.touch()
     work.follow(replace(plan, data=DataChoice(files=(str(empty),))), None)
-    qtbot.waitUntil(lambda: work.state.failure is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: work.state.failure is not None)
 
     assert work.state.failure is not None
     assert work.state.failure.hint
@@ -127,7 +127,7 @@ def test_columns_nobody_knows_are_offered(
     table.write_text("text,category\nMy card is lost,card\n", encoding="utf-8")
     plan = Plan(data=DataChoice(files=(str(table),)))
     work.follow(plan, None)
-    qtbot.waitUntil(lambda: bool(work.state.columns), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(work.state.columns))
 
     assert ("text", "category") == work.state.columns
     view = present_data(plan, work.state, has_model=False)

@@ -38,7 +38,7 @@ def work(ports: Ports, qtbot: QtBot) -> Iterator[ModelWork]:
 
 def test_the_starter_is_listed_first(qtbot: QtBot, work: ModelWork) -> None:
     """Nothing is on this disk, yet there is something to begin with."""
-    with qtbot.waitSignal(work.changed, timeout=30_000):
+    with qtbot.waitSignal(work.changed):
         work.refresh()
 
     listed = work.state.listed
@@ -52,7 +52,7 @@ def test_a_search_offline_is_refused_in_words(qtbot: QtBot, work: ModelWork) -> 
     work.search("smol")
     work.search_hub()
     assert work.state.is_searching
-    qtbot.waitUntil(lambda: work.state.failure is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: work.state.failure is not None)
 
     assert work.state.failure is not None
     assert work.state.failure.hint
@@ -61,11 +61,11 @@ def test_a_search_offline_is_refused_in_words(qtbot: QtBot, work: ModelWork) -> 
 
 def test_a_download_offline_is_refused_in_words(qtbot: QtBot, work: ModelWork) -> None:
     """A download that cannot begin says why, and leaves nothing under way."""
-    with qtbot.waitSignal(work.resolved, timeout=30_000):
+    with qtbot.waitSignal(work.resolved):
         work.resolve("Qwen/Qwen2.5-0.5B")
     work.make_ready()
     assert work.state.work is not None
-    qtbot.waitUntil(lambda: work.state.failure is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: work.state.failure is not None)
 
     assert work.state.work is None
     assert work.state.failure is not None
@@ -77,9 +77,9 @@ def test_unpacking_can_be_cancelled(
 ) -> None:
     """A cancel is no failure, and half a model is never taken for one."""
     work.resolve("starter", unpacks=True)
-    qtbot.waitUntil(lambda: work.state.work is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: work.state.work is not None)
     work.cancel()
-    qtbot.waitUntil(lambda: work.state.work is None, timeout=60_000)
+    qtbot.waitUntil(lambda: work.state.work is None)
 
     assert work.state.failure is None
     assert not (ports.places.models / STARTER_NAME).exists()
@@ -142,10 +142,10 @@ def fetching(
             hub_environment=lambda: environment(stub, tmp_path),
         )
     )
-    with qtbot.waitSignal(work.resolved, timeout=30_000):
+    with qtbot.waitSignal(work.resolved):
         work.resolve(tiny.id)
     work.make_ready()
-    qtbot.waitUntil(lambda: pause_of(work) == "can", timeout=60_000)
+    qtbot.waitUntil(lambda: pause_of(work) == "can")
     yield work
     work.shut_down()
 
@@ -158,12 +158,12 @@ def test_a_download_rests_and_goes_on(
     (child,) = psutil.Process().children()
     # The signal is sent, not yet delivered: the kernel stops a process when it
     # next gets to it.
-    qtbot.waitUntil(lambda: psutil.STATUS_STOPPED == child.status(), timeout=30_000)
+    qtbot.waitUntil(lambda: psutil.STATUS_STOPPED == child.status())
     stub.released.set()
     assert "paused" == pause_of(fetching)
     fetching.pause_or_go_on()
     assert "can" == pause_of(fetching)
-    qtbot.waitUntil(lambda: pause_of(fetching) == "over", timeout=60_000)
+    qtbot.waitUntil(lambda: pause_of(fetching) == "over")
 
     assert fetching.state.failure is None
     asked = [ask for ask in stub.asked if "GET" in ask and "model.safe" in ask]
@@ -176,6 +176,6 @@ def test_a_resting_download_can_be_cancelled(qtbot: QtBot, fetching: ModelWork) 
     """It ends although it stands still, and nothing stays under way."""
     fetching.pause_or_go_on()
     fetching.cancel()
-    qtbot.waitUntil(lambda: pause_of(fetching) == "over", timeout=30_000)
+    qtbot.waitUntil(lambda: pause_of(fetching) == "over")
 
     assert fetching.state.failure is None

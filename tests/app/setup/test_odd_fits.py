@@ -195,10 +195,10 @@ def test_a_failure_of_the_device_is_told_and_mended(
     model = make_model(device_budget=budget)
     model.choose_model("org/small")
     model.wake()
-    qtbot.waitUntil(lambda: model.view.fit.failure is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: model.view.fit.failure is not None)
     assert "No answer." == model.view.fit.failure.message  # type: ignore[union-attr]
     model.fit.measure()
-    qtbot.waitUntil(lambda: bool(model.view.fit.bars), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(model.view.fit.bars))
 
     assert model.view.fit.failure is None
 
@@ -212,7 +212,7 @@ def test_an_estimate_that_refuses_is_told(qtbot: QtBot, make_model: Maker) -> No
     model = make_model(forecast=refuse)
     model.choose_model("org/small")
     model.wake()
-    qtbot.waitUntil(lambda: model.view.fit.failure is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: model.view.fit.failure is not None)
 
     assert "No formula." == model.view.fit.failure.message  # type: ignore[union-attr]
     assert () == model.view.fit.bars

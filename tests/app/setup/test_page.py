@@ -35,8 +35,7 @@ def shown(qtbot: QtBot, make_model: Maker) -> SetupPage:
         lambda: (
             bool(page.model_step.list.cards)
             and all(card.badges for card in page.model_step.list.cards)
-        ),
-        timeout=10_000,
+        )
     )
     return page
 
@@ -45,7 +44,7 @@ def chosen(qtbot: QtBot, make_model: Maker) -> SetupPage:
     """Return the page with a model chosen and priced."""
     page = shown(qtbot, make_model)
     page.model.choose_model("org/small")
-    qtbot.waitUntil(lambda: bool(page.model.view.fit.bars), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(page.model.view.fit.bars))
     return page
 
 
@@ -118,7 +117,7 @@ def test_a_step_is_made_when_it_is_wanted(qtbot: QtBot, make_model: Maker) -> No
     assert {"model"} == set(page._made)
 
     page.show()
-    qtbot.waitUntil(lambda: set(STEPS) == set(page._made), timeout=10_000)
+    qtbot.waitUntil(lambda: set(STEPS) == set(page._made))
     assert "model" == page.model.state.step
 
 
@@ -134,7 +133,7 @@ def test_the_plan_is_saved_where_it_was_asked(
     dialog.selectFile(str(tmp_path / "mine"))
     dialog.accept()
 
-    qtbot.waitUntil((tmp_path / "mine.toml").is_file, timeout=10_000)
+    qtbot.waitUntil((tmp_path / "mine.toml").is_file)
 
 
 def test_a_method_card_chooses_the_method(qtbot: QtBot, make_model: Maker) -> None:

@@ -28,7 +28,7 @@ def until(qtbot: QtBot, model: SetupViewModel, wanted: Any) -> SetupView:
     """Wait until a published view satisfies `wanted`, and return the view."""
     if not wanted(model.view):
         with qtbot.waitSignal(
-            model.changed, check_params_cb=lambda _: wanted(model.view), timeout=10_000
+            model.changed, check_params_cb=lambda _: wanted(model.view)
         ):
             pass
     return model.view
@@ -142,7 +142,7 @@ def test_an_edit_is_saved_by_itself(
     model = make_model()
     model.set_value("method.rank", 64)
 
-    qtbot.waitUntil(lambda: draft_file(ports.places).is_file(), timeout=10_000)
+    qtbot.waitUntil(lambda: draft_file(ports.places).is_file())
     assert 64 == read_plan(draft_file(ports.places)).method.rank
 
 
@@ -257,7 +257,7 @@ def test_a_start_makes_the_run_and_opens_it(
     )
     with_estimates(qtbot, model)
     model.use_starter_data()
-    with qtbot.waitSignal(navigator.requested, timeout=10_000) as opened:
+    with qtbot.waitSignal(navigator.requested) as opened:
         model.start()
 
     assert ["runs", started[0].run_id] == opened.args
@@ -286,7 +286,7 @@ def test_the_chat_gives_the_card_back_first(
 
     assert not model.view.start.is_starting
     assert "Close the chat and train" == model.view.start.held_action
-    with qtbot.waitSignal(navigator.requested, timeout=10_000):
+    with qtbot.waitSignal(navigator.requested):
         model.start_alone()
     assert "" == lease.taken_by
     assert "" == model.view.start.held_text
@@ -320,8 +320,8 @@ def test_a_plan_is_saved_and_opened(
     navigator = Navigator()
     other = make_model(navigator)
     model.save_plan_as(file)
-    qtbot.waitUntil(file.is_file, timeout=10_000)
-    with qtbot.waitSignal(navigator.toasted, timeout=10_000):
+    qtbot.waitUntil(file.is_file)
+    with qtbot.waitSignal(navigator.toasted):
         other.open_plan_file(file)
 
     assert model.plan == other.plan
