@@ -87,13 +87,15 @@ class RunSupervisor(QThread):
         while not self._ending:
             since = QElapsedTimer()
             since.start()
+            # Before the events, so that an end it tells of is among them.
+            status = self._folder.status()
             fresh = self._read(tail)
             if fresh or not caught_up:
                 self.published.emit(self._digest(fresh))
             if not fresh and not caught_up:
                 caught_up = True
                 self.caught_up.emit()
-            self._tell_status()
+            self._tell_status(status)
             quiet_looks = 0 if fresh else quiet_looks + 1
             if fresh:  # there may be more: go on, after a rest
                 self._rest(max(_LOOK_MS - since.elapsed(), since.elapsed() // 2))
@@ -114,8 +116,7 @@ class RunSupervisor(QThread):
             self.msleep(1)
         return fresh
 
-    def _tell_status(self) -> None:
-        status = self._folder.status()
+    def _tell_status(self, status: Status) -> None:
         seen = (status.status, status.step, status.steps)
         known = self._status
         if known is None or seen != (known.status, known.step, known.steps):

@@ -104,8 +104,12 @@ class RunFolder:
         A run that says it runs while its process is gone is ``interrupted``.
         """
         found = self.written_status()
-        if found.status == "running" and not is_alive(found.pid, found.pid_started):
-            return Status(status="interrupted", step=found.step, steps=found.steps)
+        while found.status == "running" and not is_alive(found.pid, found.pid_started):
+            # It may have ended in order between the two looks: its last word counts.
+            last = self.written_status()
+            if last == found:
+                return Status(status="interrupted", step=found.step, steps=found.steps)
+            found = last
         return found
 
     def written_status(self) -> Status:

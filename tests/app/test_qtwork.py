@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject, QThread, Slot
+from PySide6.QtCore import QObject, Qt, QThread, Slot
 from pytestqt.qtbot import QtBot
 
 from app.qtwork import process
@@ -23,6 +24,7 @@ from core.errors import DatasetError, WorkFailed
 from core.plan.plan import Plan
 from core.runs.events import Metrics, RunEvent, encode
 from core.runs.folder import RunFolder, Status, create_run
+from core.runs.tail import EventTail
 
 
 class Heard(QObject):
@@ -301,6 +303,34 @@ def test_a_run_whose_process_is_gone_is_interrupted(
     end(qtbot, supervisor)
 
     assert ["interrupted"] == [status.status for status in heard.values]  # type: ignore[attr-defined]
+
+
+def test_an_end_is_told_after_its_last_events(
+    qtbot: QtBot, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever hears that a run is done has all of it, whenever it ended."""
+    run.write_status(Status(status="running", pid=os.getpid()))
+    digest, at_end = Counting(), list[tuple[str, list[int]]]()
+    read = RunSupervisor._read
+
+    def ends_after(self: RunSupervisor, tail: EventTail) -> list[RunEvent]:
+        fresh = read(self, tail)
+        if run.written_status().status == "running":
+            run.events_file.write_text(metrics(9), encoding="utf-8")
+            run.write_status(Status(status="done", step=9))
+        return fresh
+
+    monkeypatch.setattr(RunSupervisor, "_read", ends_after)
+    supervisor = RunSupervisor(run, digest)
+    supervisor.status_changed.connect(
+        lambda status: at_end.append((status.status, list(digest.steps))),
+        Qt.ConnectionType.DirectConnection,
+    )
+    supervisor.start()
+    qtbot.waitUntil(lambda: bool(at_end) and at_end[-1][0] == "done")
+    end(qtbot, supervisor)
+
+    assert [("running", []), ("done", [9])] == at_end
 
 
 def test_a_digest_that_breaks_is_told(qtbot: QtBot, run: RunFolder) -> None:

@@ -8,6 +8,7 @@ import pytest
 from core.errors import RequestError
 from core.plan.fields import with_value
 from core.plan.plan import Plan
+from core.runs import folder
 from core.runs.ending import discard
 from core.runs.events import Ended, Metrics, Phase, encode
 from core.runs.folder import (
@@ -47,6 +48,21 @@ def test_a_run_whose_process_is_gone_is_interrupted(run: RunFolder) -> None:
 
     assert ("interrupted", 7) == (run.status().status, run.status().step)
     assert "running" == run.written_status().status
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_not_interrupted(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last word comes and its process goes between two looks: the word counts."""
+    run.write_status(Status(status="running", pid=NOBODY, pid_started=1.0, step=7))
+
+    def ends(pid: int | None, started: float | None) -> bool:
+        run.write_status(Status(status="done", step=8))
+        return False
+
+    monkeypatch.setattr(folder, "is_alive", ends)
+
+    assert ("done", 8) == (run.status().status, run.status().step)
 
 
 def test_a_run_whose_process_lives_is_running(run: RunFolder) -> None:
