@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
 from app import theme
 from app.widgets.buttons import PrimaryButton
 from app.widgets.layout import STRETCH, divider, row
+from app.widgets.page import PageBody
 from app.widgets.tables import KeyValueTable
 from app.widgets.text import Text
 
@@ -92,6 +94,8 @@ _KEYS: Final = (
     ("F1", "This help"),
 )
 
+_SIDE: Final = 28
+
 
 class HelpDialog(QDialog):
     """What the page in view is for, the words, the keys."""
@@ -99,7 +103,6 @@ class HelpDialog(QDialog):
     def __init__(self, page_key: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Help")
-        self.setMinimumWidth(theme.px(620))
         title, text = _PAGES.get(page_key, _PAGES["home"])
         words = KeyValueTable()
         words.show_rows(_WORDS)
@@ -107,10 +110,7 @@ class HelpDialog(QDialog):
         keys.show_rows(_KEYS)
         close = PrimaryButton("Close", tip="Close the help (Esc)")
         close.clicked.connect(self.accept)
-        lines = QVBoxLayout(self)
-        lines.setContentsMargins(28, 24, 28, 20)
-        lines.setSpacing(14)
-        for part in (
+        self._body = PageBody(
             Text(title, "title"),
             Text(text, "muted", wrap=True),
             divider(),
@@ -119,8 +119,29 @@ class HelpDialog(QDialog):
             divider(),
             Text("Keys", "strong"),
             keys,
-        ):
-            lines.addWidget(part)
-        lines.addStretch(1)
-        lines.addLayout(row(STRETCH, close))
-        self.resize(theme.px(640), lines.heightForWidth(theme.px(640)))
+            STRETCH,
+            name="Help",
+        )
+        self._body.column.setContentsMargins(_SIDE, 24, _SIDE, 0)
+        self._body.column.setSpacing(14)
+        self._body.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # arrows scroll it
+        foot = row(STRETCH, close)
+        foot.setContentsMargins(_SIDE, 16, _SIDE, 20)
+        lines = QVBoxLayout(self)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(0)
+        lines.addWidget(self._body, 1)
+        lines.addLayout(foot)
+        for widget in self.findChildren(QWidget):
+            widget.ensurePolished()  # the letters' own size is not known before
+        self._take_size(foot.sizeHint().height())
+        close.setFocus()
+
+    def _take_size(self, foot: int) -> None:
+        """Be as high as the words, unless the screen is lower: then they scroll."""
+        screen = self.screen().availableGeometry()
+        width = min(theme.px(640), round(screen.width() * 0.9))
+        bar = self._body.verticalScrollBar().sizeHint().width()
+        content = self._body.widget()
+        words = content.heightForWidth(width - bar) if content is not None else 0
+        self.resize(width, min(words + foot, round(screen.height() * 0.9)))

@@ -28,6 +28,7 @@ LEAST_WIDTH = 1024
 LEAST_HEIGHT = 700
 _SLICE_MS = 8
 _NO_MORE = object()
+_AROUND_NOTICE = (24, 12, 24, 0)
 
 _COMMANDS = RailEntry(
     key="commands",
@@ -101,10 +102,9 @@ class MainWindow(QWidget):
         content = QVBoxLayout()
         content.setContentsMargins(0, 0, 0, 0)
         content.setSpacing(0)
-        frame = QHBoxLayout()
-        frame.addWidget(self._notice)
-        frame.setContentsMargins(24, 0, 24, 0)
-        content.addLayout(frame)
+        self._above = row(self._notice)
+        self._notice.dismissed.connect(self._on_dismissed)
+        content.addLayout(self._above)
         content.addWidget(self._stack, 1)
         middle = QHBoxLayout()
         middle.setSpacing(0)
@@ -170,11 +170,13 @@ class MainWindow(QWidget):
 
     def show_problem(self, title: str, text: str = "") -> None:
         """Show a notice above whatever page is in view."""
+        self._above.setContentsMargins(*_AROUND_NOTICE)
         self._notice.show_notice("warn", title, text)
 
     @Slot(str)
     def show_crash(self, report: str) -> None:
         """Say that something of ours went wrong, with a report to copy."""
+        self._above.setContentsMargins(*_AROUND_NOTICE)
         last = report.strip().splitlines()[-1][:200]
         copy = Action(
             text="Copy report",
@@ -187,6 +189,10 @@ class MainWindow(QWidget):
             f"{last}. You can go on; restarting the window helps if it misbehaves.",
             actions=(copy,),
         )
+
+    @Slot()
+    def _on_dismissed(self) -> None:
+        self._above.setContentsMargins(0, 0, 0, 0)
 
     @Slot()
     def rise(self) -> None:

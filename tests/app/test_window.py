@@ -244,6 +244,9 @@ def test_commands_and_help_open_and_close(qtbot: QtBot, session: Session) -> Non
     qtbot.keyClick(window, Qt.Key.Key_F1)
     dialog = [d for d in window.findChildren(QDialog) if d.windowTitle() == "Help"][-1]
     assert dialog.isVisible()
+    assert dialog.height() < 800  # as high as its words, and never than the screen
+    words = dialog.findChildren(QScrollArea)[0]
+    assert 0 == words.verticalScrollBar().maximum()
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
 
@@ -315,6 +318,11 @@ def test_a_crash_is_told_and_survived(session: Session) -> None:
     )  # fmt: skip
     button.click()
     assert "Traceback" in QApplication.clipboard().text()
+
+    above = session.window._above
+    assert above.contentsMargins().top() > 0
+    session.window._notice._close.click()
+    assert 0 == above.contentsMargins().top()
 
 
 def test_damaged_settings_are_told(qtbot: QtBot, own_home: Path) -> None:
