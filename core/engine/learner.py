@@ -17,7 +17,7 @@ from core.engine.batch import MicroBatch, collate, trained_tokens
 from core.engine.device import Compute
 from core.engine.head import head_of
 from core.engine.load import skip_needless_casts
-from core.engine.optimizer import make_optimizer
+from core.engine.optimizer import make_optimizer, restore
 from core.errors import WorkFailed
 from core.plan.plan import Training
 
@@ -218,7 +218,7 @@ class Learner:
 
     def restore_optimizer(self, state: Mapping[str, Any]) -> None:
         """Continue with `state`, as `optimizer_state` gave it."""
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore(self.optimizer, state["optimizer"])
         if state["scaler"]:
             self._scaler.load_state_dict(dict(state["scaler"]))
 

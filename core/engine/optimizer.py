@@ -1,6 +1,6 @@
 """The optimiser a plan names, or the nearest one this device has."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import torch
@@ -31,6 +31,23 @@ def make_optimizer(
     }[training.optimizer]
     made = cls(trainable, lr=rate, weight_decay=decay)
     return cast("torch.optim.Optimizer", made)
+
+
+def restore(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Make `state`, as ``state_dict`` gave it, that of `optimizer`, where it would lie.
+
+    bitsandbytes puts what it loads into plain memory of the card, so that a resumed run
+    would take more there than the one it goes on from, and more than was promised.
+    """
+    if not getattr(optimizer, "is_paged", False):
+        optimizer.load_state_dict(dict(state))
+        return
+    paged = cast("Any", optimizer)
+    paged.load_state_dict(dict(state), move_to_device=False)  # its first step moves
+    for weight, kept in paged.state.items():
+        for name in ("state1", "state2"):
+            page = paged.get_state_buffer(weight, dtype=kept[name].dtype)
+            kept[name] = page.copy_(kept[name])
 
 
 def is_replaced(training: Training, compute: Compute) -> bool:
