@@ -84,7 +84,7 @@ def run_environment(
     launcher can say it.
     """
     environment = worker_environment(extra)
-    device = run.facts().get("device") or {}
+    device: dict[str, Any] = run.facts().get("device") or {}
     if sys.platform == "linux" and device.get("kind") != "cuda":
         told = (_HEAP_THAT_JOINS, environment.get("GLIBC_TUNABLES", ""))
         environment["GLIBC_TUNABLES"] = ":".join(filter(None, told))

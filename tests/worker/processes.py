@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from core.launch import worker_command, worker_environment
+from core.launch import run_environment, worker_command
 from core.runs.events import Ended, Metrics, RunEvent
 from core.runs.folder import RunFolder
 from core.runs.tail import EventTail, read_events
@@ -30,7 +30,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=worker_environment({"OMP_NUM_THREADS": "1"}),
+            env=run_environment(run, {"OMP_NUM_THREADS": "1"}),
             start_new_session=True,
         )
 
