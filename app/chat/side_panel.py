@@ -16,7 +16,7 @@ from app.widgets.buttons import SecondaryButton
 from app.widgets.card import Card
 from app.widgets.expander import Expander
 from app.widgets.fields import Choice, LabeledSlider, NumberField, keep_narrow
-from app.widgets.layout import STRETCH, boxed, clear, column, row
+from app.widgets.layout import STRETCH, boxed, clear, column, row, tab_as_laid_out
 from app.widgets.page import PageBody
 from app.widgets.text import Text, plain_tip
 from core.chat.events import Sampling
@@ -214,6 +214,7 @@ class SidePanel(PageBody):
         self._sliders = {}
         for choice in choices:
             self._adapters.addWidget(self._made(choice))
+        tab_as_laid_out(self)
 
     def _made(self, choice: AdapterChoice) -> QWidget:
         box = QCheckBox()

@@ -16,7 +16,15 @@ from app.setup.state import Failure
 from app.widgets.buttons import GhostButton, IconButton
 from app.widgets.card import Card
 from app.widgets.fields import LabeledSlider, Segmented
-from app.widgets.layout import STRETCH, boxed, column, divider, grow, row
+from app.widgets.layout import (
+    STRETCH,
+    boxed,
+    column,
+    divider,
+    grow,
+    row,
+    tab_as_laid_out,
+)
 from app.widgets.picker import Picker
 from app.widgets.text import Text, plain_tip
 from core.plan.plan import MethodKind
@@ -128,8 +136,11 @@ class QuestionCard(Card):
             label.setVisible(bool(text))
         if view.method in ("lora", "qlora"):
             self.method.set_key(view.method)
+        known = len(self.sliders)
         for slider in view.sliders:
             self._render_slider(slider)
+        if len(self.sliders) > known:
+            tab_as_laid_out(self)
         with QSignalBlocker(self.checkpointing):
             self.checkpointing.setChecked(view.checkpointing)
         self.checkpointing.setToolTip(plain_tip(view.checkpointing_tip))

@@ -20,7 +20,7 @@ from app.preferences.sections import (
 )
 from app.preferences.viewmodel import PreferencesPorts, PreferencesViewModel
 from app.services import Services
-from app.widgets.layout import STRETCH
+from app.widgets.layout import STRETCH, tab_as_laid_out
 from app.widgets.notice import Notice
 from app.widgets.page import Page, PageBody, PageHeader
 from core.hardware.doctor import examine
@@ -98,6 +98,7 @@ class PreferencesPage(Page):
         self._hub.render_view(view)
         self._folders.render_view(view)
         self._doctor.render_view(view)
+        tab_as_laid_out(self._body)  # folders and findings are made as they are found
 
     @Slot(str)
     def _on_open(self, folder: str) -> None:

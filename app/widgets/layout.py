@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -9,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLayout,
     QLayoutItem,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -149,6 +153,39 @@ class FlowLayout(QLayout):
             x += size.width() + self.spacing()
             line_height = max(line_height, size.height())
         return y + line_height - rect.y()
+
+
+def tab_as_laid_out(widget: QWidget) -> None:
+    """Let Tab walk the controls in `widget` as they stand, however late they were made.
+
+    Qt walks them in the order they were made: what came last is reached last.
+    """
+    for before, after in pairwise(_stops(widget)):
+        QWidget.setTabOrder(before, after)
+
+
+def _stops(widget: QWidget) -> Iterator[QWidget]:
+    """Give the controls in `widget` that Tab stops at, in reading order."""
+    layout = widget.layout()
+    if layout is None:
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            yield widget
+        elif isinstance(widget, QScrollArea) and (inner := widget.widget()) is not None:
+            yield from _stops(inner)
+    else:
+        yield from _stops_of(layout)
+
+
+def _stops_of(layout: QLayout) -> Iterator[QWidget]:
+    for at in range(layout.count()):
+        item = layout.itemAt(at)
+        if item is None:
+            continue
+        widget, inner = item.widget(), item.layout()
+        if widget is not None:
+            yield from _stops(widget)
+        elif inner is not None:
+            yield from _stops_of(inner)
 
 
 def grow(widget: QWidget) -> QWidget:

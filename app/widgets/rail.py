@@ -154,6 +154,11 @@ class Rail(QFrame):
     def set_current(self, key: str) -> None:
         """Show `key` as the page in view."""
         self._buttons[key].setChecked(True)
+        for one, button in self._buttons.items():  # Tab comes to the page in view
+            policy = (
+                Qt.FocusPolicy.StrongFocus if one == key else Qt.FocusPolicy.ClickFocus
+            )
+            button.setFocusPolicy(policy)
 
     def set_note(self, key: str, note: str) -> None:
         """Show `note` beside the word of `key`."""

@@ -35,6 +35,7 @@ from app.glance import DeviceGlance
 from app.services import RunGlance
 from app.session import Session
 from app.widgets.command_palette import CommandPalette
+from app.widgets.layout import _stops
 from core.places import Places, places
 from tests.app.library.made_adapters import shelved
 from tests.app.training.made_runs import done_run, failed_run, live_run
@@ -183,6 +184,27 @@ def test_pages_fit_the_least_window(
 
     assert [] == too_wide
     assert 1024 == window.width()
+
+
+def test_tab_walks_a_page_as_it_is_laid_out(qtbot: QtBot, session: Session) -> None:
+    """Controls made late, for what was found, are not reached last for it."""
+    shelved(places(), "Pirate talk")
+    for key, late in (
+        ("fits", "Rank, exact value"),
+        ("chat", "Pirate talk"),
+        ("settings", "Open the folder Library"),
+    ):
+        session.window.open_page(key)
+        page = session.window.page(key)
+        qtbot.waitUntil(lambda p=page, n=late: n in [name_of(w) for w in controls(p)])
+        laid_out = [stop for stop in _stops(page) if stop.isVisible()]
+        walked: list[QWidget] = []
+        at = laid_out[0]
+        while at not in walked:
+            walked += [at] if at in laid_out else []
+            at = at.nextInFocusChain()
+
+        assert [name_of(w) for w in laid_out] == [name_of(w) for w in walked]
 
 
 def test_no_label_reads_markup(session: Session) -> None:
