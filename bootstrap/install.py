@@ -64,13 +64,13 @@ class Setup:
         _warn_about_the_host(self._environment.folder)
         self._environment.sweep()
         keep = self._what_to_keep()
-        missing = system_packages.look(environment_must_be_made=not keep)
-        needs: frozenset[Need] = self._wanted.needs | _PYTHON
-        system_packages.ensure(needs, missing)
         found = machine.look()
         choice = torch_build.choose(found, project.torch_override())
         torch_is_chosen = keep and self._torch_is_chosen()
         self._check_room(choice.builds[0].disk_bytes, only_update=torch_is_chosen)
+        missing = system_packages.look(environment_must_be_made=not keep)
+        needs: frozenset[Need] = self._wanted.needs | _PYTHON
+        system_packages.ensure(needs, missing)
         if not keep:
             self._make_environment()
         problems = (
@@ -213,7 +213,10 @@ class Setup:
         """
         before = self._record.torch if self._record is not None else ""
         constraints = self._environment.folder / "constraints.txt"
-        constraints.write_text(f"torch=={before}\n", encoding="utf-8")
+        # Without the build's tag: a wheel from pip's own index does not carry it in its
+        # name, though the torch inside does. What is installed is kept by either.
+        wanted = f"torch=={torch_build.TORCH_VERSION}\n"
+        constraints.write_text(wanted, encoding="utf-8")
         requirements = self._asked.requirements(self._extras)
         self._begin(3, "packages", "The other packages, about 300 MB")
         pinned = ("-c", str(constraints))

@@ -76,7 +76,8 @@ print(json.dumps({"arguments": sys.argv[1:], "torch": torch.__version__}))
 def write_wheels(folder: Path) -> None:
     """Write every wheel that a set-up of the small checkout asks for."""
     starter, _, starter_version = STARTER.partition("==")
-    _wheel(folder, "torch", f"{TORCH_VERSION}+cpu", _TORCH)
+    # PyPI's wheels are named without the build's tag that the torch inside tells.
+    _wheel(folder, "torch", TORCH_VERSION, _TORCH)
     _wheel(folder, starter.replace("-", "_"), starter_version, "")
     for name in ("alpha", "beta", "gamma"):
         _wheel(folder, name, "1.0", "")
