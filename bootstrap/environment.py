@@ -13,7 +13,6 @@ import csv
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -69,12 +68,13 @@ def read_record(folder: Path) -> Record | None:
 def write_record(folder: Path, record: Record) -> None:
     """Replace the record in `folder` whole, and see it onto the disk."""
     text = json.dumps({"format": _FORMAT, **asdict(record)}, indent=2)
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix=RECORD_NAME)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    # Not `tempfile`, whose files nobody else may read: a checkout can serve several.
+    new = folder / f"{RECORD_NAME}.new"
+    with new.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    Path(name).replace(folder / RECORD_NAME)
+    new.replace(folder / RECORD_NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

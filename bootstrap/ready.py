@@ -3,6 +3,7 @@
 What a set-up needs is imported only when there is one to do.
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -51,8 +52,9 @@ def ensure(environment: Environment, wanted: Wanted) -> None:
 
         missing = system_packages.look(environment_must_be_made=False)
         system_packages.ensure(wanted.needs, missing)
-        for need in wanted.needs:
-            _mark(environment, need).touch()
+        with contextlib.suppress(OSError):  # another person's checkout; look again
+            for need in wanted.needs:
+                _mark(environment, need).touch()
 
 
 def _mark(environment: Environment, need: Need) -> Path:

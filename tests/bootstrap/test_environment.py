@@ -63,6 +63,16 @@ def test_a_record_comes_back_as_it_was_written(
     assert [path.name for path in folder.iterdir()] == [RECORD_NAME]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions are of another kind there")
+def test_a_record_is_as_readable_as_what_it_tells_of(tmp_path: Path) -> None:
+    """Whoever may read a file made here may read the record: one checkout can serve all."""
+    (tmp_path / "plain").touch()
+    write_record(tmp_path, Record(finished=True))
+
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"format": 99}', b"\xff\xfe", b'{"format": 1}']
 )

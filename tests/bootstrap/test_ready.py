@@ -120,3 +120,25 @@ def test_missing_libraries_are_not_remembered_as_found(
             ensure(environment, Wanted(needs=XCB))
 
     assert not ready._mark(environment, "xcb").exists()
+
+
+def test_a_checkout_of_another_person_starts(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be remembered, the libraries are looked for at every start."""
+    looks: list[bool] = []
+
+    def look(*, environment_must_be_made: bool) -> Missing:
+        looks.append(environment_must_be_made)
+        return Missing(python=False, parts=())
+
+    def touch(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(system_packages, "look", look)
+    monkeypatch.setattr(Path, "touch", touch)
+
+    for _ in range(2):
+        ensure(environment, Wanted(needs=XCB))
+
+    assert looks == [False, False]
