@@ -1,15 +1,20 @@
 """Running pip inside the set-up."""
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from bootstrap.environment import Environment
 from bootstrap.narrator import Narrator
 from bootstrap.say import SetupError
+
+Outcome = Literal["done", "failed", "unreachable"]
 
 _FOREIGN: Final = (  # settings of another environment that would leak into ours
     "PYTHONHOME",
@@ -51,7 +56,10 @@ class Pip:
         Raises:
             SetupError: pip could not; names `what`.
         """
-        if not self.try_install(*arguments):
+        outcome = self.try_install(*arguments)
+        if outcome == "unreachable":
+            raise unreachable(what)
+        if outcome == "failed":
             raise SetupError(
                 f"pip could not install {what}; its own message is above, and all it"
                 f" printed is in {self.log}.",
@@ -59,9 +67,9 @@ class Pip:
                 " again: it goes on from here, and finished downloads are kept.",
             )
 
-    def try_install(self, *arguments: str) -> bool:
-        """Return whether pip installed what the arguments ask for."""
-        return self._run("install", *self._progress(), *arguments) == 0
+    def try_install(self, *arguments: str) -> Outcome:
+        """Return what came of asking pip to install what the arguments name."""
+        return self._run("install", *self._progress(), *arguments)
 
     def uninstall(self, *names: str) -> None:
         """Remove packages; those that are not there are no error."""
@@ -74,8 +82,29 @@ class Pip:
         knows = any(_version(info.name) >= (24, 1) for info in found)
         return ("--progress-bar", "raw") if knows else ()
 
-    def _run(self, verb: str, *arguments: str) -> int:
+    @contextmanager
+    def _scratch(self) -> Generator[Path]:
+        """Give pip an empty folder to download into, and delete it afterwards.
+
+        Beside the environment, because a /tmp in memory may not hold gigabytes, and
+        because what a killed pip leaves behind goes with the next one.
+        """
+        folder = self.environment.folder / "downloading"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _run(self, verb: str, *arguments: str) -> Outcome:
+        with self._scratch() as scratch:
+            return self._told(scratch, verb, *arguments)
+
+    def _told(self, scratch: Path, verb: str, *arguments: str) -> Outcome:
+        """Run pip, told on stderr as it goes, and return what came of it."""
         env = clean_environ() | {
+            "TMPDIR": str(scratch),
             "PIP_USER": "0",
             "PIP_NO_INPUT": "1",
             "PIP_NO_COLOR": "1",
@@ -105,7 +134,19 @@ class Pip:
                 narrator.hear(line)
                 sys.stderr.flush()
         narrator.end(failed=process.returncode != 0)
-        return process.returncode
+        if process.returncode == 0:
+            return "done"
+        return "unreachable" if narrator.gave_up else "failed"
+
+
+def unreachable(what: str) -> SetupError:
+    """Return the error of a machine that cannot fetch `what`."""
+    return SetupError(
+        f"There is no way to pip's package index from here, so {what} could not be"
+        " fetched.",
+        hint="Connect to the network, or name the proxy in https_proxy, then start"
+        " run.py again: it goes on from here.",
+    )
 
 
 def _version(name: str) -> tuple[int, ...]:

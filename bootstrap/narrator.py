@@ -16,6 +16,8 @@ from bootstrap.say import gigabytes
 _PROGRESS: Final = re.compile(r"Progress (\d+) of (\d+)$")
 _FETCHING: Final = re.compile(r"\s*(?:Downloading|Using cached|Processing) (\S+)")
 _LOOKING: Final = re.compile(r"Collecting ([\w.\[\]-]+)")
+_RETRYING: Final = re.compile(r"\s*WARNING: Retrying \(Retry\(total=(\d+)")
+_CUT_OFF: Final = re.compile(r"Max retries exceeded|Read timed out|incomplete-download")
 _INSTALLING: Final = "Installing collected packages: "
 _INDENT: Final = " " * 6
 _LARGE_BYTES: Final = 20_000_000
@@ -29,6 +31,9 @@ class Narrator:
         write: Takes text for the person.
         terminal: Whether a line can be painted over; elsewhere only what takes long
             gets a line of its own.
+
+    Attributes:
+        gave_up: pip could not reach an index or finish a download, and stopped trying.
     """
 
     def __init__(self, write: Callable[[str], object], *, terminal: bool) -> None:
@@ -38,6 +43,7 @@ class Narrator:
         self._told = ""
         self._painted = 0
         self._last: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.gave_up = False
 
     def hear(self, line: str) -> None:
         """Take one line of pip's output."""
@@ -45,6 +51,12 @@ class Narrator:
         if found := _PROGRESS.match(line):
             self._advance(int(found[1]), int(found[2]))
             return
+        if found := _RETRYING.match(line):
+            self._paint("no answer; trying again")
+            if int(found[1]) > 0:
+                return  # long, and all alike: the last one is enough to show
+        if found or _CUT_OFF.search(line):
+            self.gave_up = True
         self._last.append(line)
         if found := _FETCHING.match(line):
             self._fetching = _package(found[1])

@@ -23,10 +23,10 @@ Accelerator = Literal["cuda", "rocm", "mps", "cpu"]
 
 _ROCM_TAGS: Final = ("rocm7.2", "rocm7.1", "rocm7.0")
 _DISK_BYTES: Final[dict[Accelerator, int]] = {
-    "cuda": 7_000_000_000,
-    "rocm": 16_000_000_000,
-    "mps": 2_500_000_000,
-    "cpu": 2_500_000_000,
+    "cuda": 10_000_000_000,
+    "rocm": 22_000_000_000,
+    "mps": 3_000_000_000,
+    "cpu": 3_000_000_000,
 }
 _DOWNLOAD_BYTES: Final[dict[Accelerator, int]] = {
     "cuda": 2_800_000_000,
@@ -56,14 +56,21 @@ class TorchBuild:
 
     @property
     def disk_bytes(self) -> int:
-        """Disk taken by the whole environment with this build, roughly."""
+        """Disk the whole set-up takes at its highest with this build, roughly.
+
+        The packages (CUDA 6 GB, CPU 2 GB), and the downloads twice: in pip's cache, and
+        while they are unpacked.
+        """
         return _DISK_BYTES[self.accelerator]
 
     @property
     def download(self) -> str:
         """How much is fetched for torch and what it needs, in words."""
         if self == PLAIN:
-            return "0.2 to 2.8 GB, whichever build that index holds"
+            least, most = (gigabytes(_DISK_BYTES[kind]) for kind in ("cpu", "cuda"))
+            return (
+                f"0.2 to 2.8 GB, whichever build it holds ({least} or {most} of disk)"
+            )
         return f"about {gigabytes(_DOWNLOAD_BYTES[self.accelerator])}"
 
 

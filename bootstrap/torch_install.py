@@ -1,15 +1,18 @@
 """Torch first and alone: the best build that can be had and that really runs."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from bootstrap import torch_build, torch_check
-from bootstrap.child import Pip
+from bootstrap.child import Pip, unreachable
 from bootstrap.environment import Environment
 from bootstrap.machine import Machine
 from bootstrap.nvml import Driver
 from bootstrap.say import Problem, SetupError, say
 from bootstrap.torch_build import TORCH_VERSION, TorchBuild, TorchChoice
 from bootstrap.torch_check import Broken, Works
+
+_UNREACHABLE: Final = "there is no way to its index"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,8 @@ def install(
         reason = result.reason if isinstance(result, Broken) else _unused(result)
         reasons.append(f"{build.requirement}: {reason}")
         say(f"      {reasons[-1]}")
+    if all(reason.endswith(_UNREACHABLE) for reason in reasons):
+        raise unreachable("torch")
     raise SetupError(
         f"No build of torch {TORCH_VERSION} could be made to run here.",
         hint="Check the network and the proxy, then start run.py again. Tried: "
@@ -58,9 +63,13 @@ def _try(environment: Environment, pip: Pip, build: TorchBuild) -> Works | Broke
     pip.uninstall(*_companions(environment))
     index = ("--index-url", build.index_url) if build.index_url else ()
     say(f"      fetching {build.requirement}: {build.download}")
-    if not pip.try_install(build.requirement, *index):
-        return Broken(reason="pip could not install it")
-    return torch_check.check(environment.python)
+    match pip.try_install(build.requirement, *index):
+        case "unreachable":
+            return Broken(reason=_UNREACHABLE)
+        case "failed":
+            return Broken(reason="pip could not install it")
+        case "done":
+            return torch_check.check(environment.python)
 
 
 def _is(build: TorchBuild, version: str) -> bool:

@@ -99,6 +99,7 @@ def assert_whole(checkout: Checkout) -> None:
     answer = json.loads(checkout.run("hello", "--json")[0])
     assert answer == {"arguments": ["hello", "--json"], "torch": "2.13.0+cpu"}
     assert not list(checkout.folder.glob(".venv.*-*"))
+    assert not (checkout.environment.folder / "downloading").exists()
 
 
 def test_a_set_up_then_a_start_that_sets_nothing_up(checkout: Checkout) -> None:

@@ -73,3 +73,29 @@ def test_a_long_failure_is_shown_from_its_end() -> None:
 
     assert "line 499" in text
     assert len(text.splitlines()) < 40
+
+
+def retrying(left: int) -> str:
+    return f"WARNING: Retrying (Retry(total={left}, connect=None)) after connection broken\n"
+
+
+def test_five_attempts_in_vain_are_shown_once() -> None:
+    """Pip's long lines about each new attempt are one, and known for what they mean."""
+    lines = [*map(retrying, (4, 3, 2, 1, 0)), "ERROR: No matching distribution\n"]
+    written: list[str] = []
+    narrator = Narrator(written.append, terminal=False)
+    for line in lines:
+        narrator.hear(line)
+    narrator.end(failed=True)
+
+    assert narrator.gave_up
+    assert "".join(written).count("Retrying") == 1
+
+
+def test_an_attempt_that_may_still_succeed_is_not_given_up() -> None:
+    """One bad connection says nothing about why pip fails later."""
+    narrator = Narrator(lambda _: None, terminal=False)
+    narrator.hear(retrying(4))
+    narrator.hear("ERROR: Cannot install alpha and beta\n")
+
+    assert not narrator.gave_up

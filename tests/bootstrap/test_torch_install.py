@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap import torch_install
+from bootstrap.child import Outcome as PipOutcome
 from bootstrap.child import Pip
 from bootstrap.environment import Environment
 from bootstrap.machine import Machine
@@ -23,18 +24,25 @@ Outcome = Works | Broken
 class FakeMachine:
     """A machine on which each requirement, once installed, runs as the table says."""
 
-    def __init__(self, runs: dict[str, Outcome], *, unfetchable: Sequence[str] = ()):
+    def __init__(
+        self,
+        runs: dict[str, Outcome],
+        *,
+        unfetchable: Sequence[str] = (),
+        why_not: PipOutcome = "failed",
+    ) -> None:
         self._runs = runs
         self._unfetchable = unfetchable
+        self._why_not: PipOutcome = why_not
         self.present: Outcome = NOTHING
         self.asked: list[tuple[str, ...]] = []
 
-    def try_install(self, *arguments: str) -> bool:
+    def try_install(self, *arguments: str) -> PipOutcome:
         self.asked.append(arguments)
         if arguments[0] in self._unfetchable:
-            return False
+            return self._why_not
         self.present = self._runs[arguments[0]]
-        return True
+        return "done"
 
     def check(self, _: Path) -> Outcome:
         return self.present
@@ -189,3 +197,15 @@ def test_no_torch_at_all_is_an_error_with_the_attempts(install: Install) -> None
 
     assert CPU.requirement in caught.value.hint
     assert caught.value.status == 1
+
+
+def test_without_a_network_that_is_what_is_said(install: Install) -> None:
+    """No index answered: the network is the reason, not torch and its builds."""
+    nothing = [CPU.requirement, PLAIN.requirement]
+    fake = FakeMachine({}, unfetchable=nothing, why_not="unreachable")
+    machine = Machine(system="linux", architecture="x86_64")
+
+    with pytest.raises(SetupError, match="no way to pip's package index") as caught:
+        install(fake, machine, CPU, PLAIN)
+
+    assert "network" in caught.value.hint
