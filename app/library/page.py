@@ -202,7 +202,8 @@ class LibraryPage(Page):
         A name and its tags come first: without them no row can be told from another.
         """
         is_wide = self.width() >= theme.px(1000)
-        hidden: tuple[int, ...] = () if is_wide else (2, 4)
+        is_narrow = self.width() < theme.px(760)
+        hidden: tuple[int, ...] = () if is_wide else (1, 2, 4) if is_narrow else (2, 4)
         if self.detail.isVisibleTo(self._front):
             hidden = (2, 5) if is_wide else (1, 2, 4, 5)
         for column_at in range(1, len(COLUMNS)):
