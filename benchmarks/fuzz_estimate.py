@@ -46,6 +46,7 @@ class Case:
         method, train = self.plan.method, self.plan.train
         return (
             f"#{self.name} {self.family} {self.loop} {method.kind} {self.dtype} r{method.rank}"
+            f"/{method.alpha}{'rs' if method.use_rslora else ''}"
             f" drop{method.dropout:g}{' dora' if method.use_dora else ''}"
             f" {method.target_modules} {train.batch_size}x{train.seq_len}"
             f" acc{train.gradient_accumulation}"
@@ -70,7 +71,7 @@ def _sizes(chance: random.Random, *, grouped: bool = True) -> Config:
     made = _heads(chance, grouped=grouped)
     return {
         **made,
-        "num_hidden_layers": chance.choice([2, 3, 5]),
+        "num_hidden_layers": chance.choice([1, 2, 3, 5]),
         "intermediate_size": chance.choice([176, 256, 640, 1000]),
         "vocab_size": chance.choice([512, 3000, 16000]),
         "tie_word_embeddings": chance.random() < 0.5,
@@ -207,25 +208,36 @@ _QV = {
 }  # fmt: skip
 
 
-def _targets(chance: random.Random, family: str) -> Any:
+def _targets(chance: random.Random, family: str, config: Config) -> Any:
     some = _MLP.get(family, ("gate_proj", "up_proj", "down_proj"))
-    drawn = chance.choice(
-        [ALL_LINEAR, ALL_LINEAR, _QV.get(family, ("q_proj", "v_proj")), some]
+    names = list(
+        dict.fromkeys(linear.name for linear, _ in read_shape(config).linears())
     )
+    any_of_them = tuple(chance.sample(names, chance.randint(1, len(names))))
+    drawn = chance.choice(
+        [ALL_LINEAR, ALL_LINEAR, _QV.get(family, ("q_proj", "v_proj")), some,
+         any_of_them, (*any_of_them, "lm_head")]
+    )  # fmt: skip
     return drawn or ALL_LINEAR
 
 
-def _plan(chance: random.Random, family: str, kinds: Sequence[Any]) -> Plan:
-    targets = _targets(chance, family)
+def _plan(
+    chance: random.Random, family: str, config: Config, kinds: Sequence[Any]
+) -> Plan:
+    targets = _targets(chance, family, config)
     # peft adapts experts too where it can, and then takes neither of these
     plain = family in {"mixtral", "qwen3_moe"} and targets == ALL_LINEAR
     kind = chance.choice(kinds)
     length, batch = chance.choice([(128, 1), (128, 8), (96, 3), (160, 2), (512, 1),
-                                   (512, 4), (1024, 1), (2048, 1)])  # fmt: skip
+                                   (512, 4), (1024, 1), (2048, 1),
+                                   (33, 5), (77, 1), (300, 2), (1001, 1)])  # fmt: skip
+    rank = chance.choice([1, 3, 4, 8, 16, 64, 256])
     return Plan(
         method=Method(
             kind=kind,
-            rank=chance.choice([4, 8, 16, 64, 256]),
+            rank=rank,
+            alpha=chance.choice([16, 32, rank]),
+            use_rslora=chance.random() < 0.2,
             dropout=0.0 if plain else chance.choice([0.0, 0.0, 0.05]),
             use_dora=chance.random() < 0.15 and not plain,
             double_quant=chance.random() < 0.7,
@@ -260,7 +272,7 @@ def cases(
         old = chance.random() < 0.3
         dtype = "fp16" if old else chance.choice(["bf16", "bf16", "bf16", "fp32"])
         config = FAMILIES[family](chance)
-        plan = _plan(chance, family, kinds)
+        plan = _plan(chance, family, config, kinds)
         yield Case(
             name=name,
             family=family,

@@ -39,7 +39,8 @@ class _Flash(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:  # noqa: ARG004 - torch's
-        query, key = ctx.saved_tensors[:2]
+        saved = ctx.saved_tensors  # the kernel's arguments: all live while it runs
+        query, key = saved[:2]
         batch, heads, length, dim = query.shape
         kv_heads = key.shape[1]
         made = [
@@ -74,7 +75,8 @@ class _Efficient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:  # noqa: ARG004 - torch's
-        query, key = ctx.saved_tensors[:2]
+        saved = ctx.saved_tensors  # the kernel's arguments: all live while it runs
+        query, key = saved[:2]
         batch, heads, length, dim = query.shape
         made = [
             query.new_empty(batch, length, heads, dim).transpose(1, 2) for _ in range(3)

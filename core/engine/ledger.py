@@ -41,6 +41,21 @@ def _sums_gradients(func: Any, args: Any) -> bool:
     return count <= 2 and _asked_by_autograd()
 
 
+def _fills_zeros(func: Any) -> bool:
+    """Whether the gradient of an index is being put among zeros just made for it.
+
+    With real tensors that is in place (index_backward in FunctionsManual.cpp); fake ones
+    are not overwritten.
+    """
+    indexed = func is torch.ops.aten.index_put.default
+    return indexed and torch._C._current_graph_task_id() != -1  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+def _is_host_number(func: Any, made: torch.Tensor) -> bool:
+    """Whether it is one number that stays in main memory, as AdamW's count of steps."""
+    return func is torch.ops.aten.lift_fresh.default and made.ndim == 0
+
+
 def _asked_by_autograd() -> bool:
     """Whether no formula written in Python asked for the operation."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
@@ -106,9 +121,9 @@ class Ledger(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        in_place = _sums_gradients(func, args)
+        in_place = _sums_gradients(func, args) or _fills_zeros(func)
         for item in tree_iter(out):
-            if isinstance(item, torch.Tensor):
+            if isinstance(item, torch.Tensor) and not _is_host_number(func, item):
                 self.hold(item, unseen=in_place)
         if func in _FULL_SIZE_SCRATCH:
             self.brush(args[0].numel() * args[0].element_size())

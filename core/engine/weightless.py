@@ -144,8 +144,9 @@ def _four_bit_forward(layer: Any, x: Tensor) -> Tensor:
     bias = layer.bias
     if bias is not None and bias.dtype != layer.compute_dtype:
         bias.data = bias.data.to(layer.compute_dtype)
-    out: Any = FourBitProduct.apply(x.to(layer.compute_dtype), layer.out_features)
-    return cast("Tensor", out).to(x.dtype)
+    came, x = x.dtype, x.to(layer.compute_dtype)  # which it holds until it returns
+    out: Any = FourBitProduct.apply(x, layer.out_features)
+    return cast("Tensor", out).to(came)
 
 
 def _eight_bit(layer: Any, _: Method, compute: Compute) -> nn.Module:

@@ -49,13 +49,18 @@ def is_target(linear: Linear, method: Method) -> bool:
     return linear.name in names
 
 
+def adapts_head(shape: ModelShape, method: Method) -> bool:
+    """Return whether the output layer is named; all-linear leaves it out."""
+    listed = method.has_adapter and method.target_modules != ALL_LINEAR
+    return listed and is_target(shape.head, method)
+
+
 def adapter_tensors(shape: ModelShape, method: Method) -> Iterator[tuple[int, int]]:
     """Give the elements of each adapter tensor and how many such there are."""
     if not method.has_adapter:
         return
-    head = (shape.head, 1)
-    listed = method.target_modules != ALL_LINEAR
-    linears = [*shape.linears(), *([head] if listed else [])]
+    head = [(shape.head, 1)] if adapts_head(shape, method) else []
+    linears = [*shape.linears(), *head]
     for linear, count in linears:
         if is_target(linear, method):
             yield linear.inputs * method.rank, count

@@ -31,6 +31,8 @@ class Decoder(FeedForwards):
         """Keys and values held with the outputs."""
         self.mask: Storage | None = None
         """What every layer is handed to add to its scores, where layers share it."""
+        self.angle_bytes = 0
+        """Of each cosine and sine; 0: as wide as what is turned."""
         self.dropped_bytes = 0
         """What was let go of when the last layer gave its result."""
         self._weights: Value | None = None
@@ -75,15 +77,13 @@ class Decoder(FeedForwards):
         return self.pointwise(x, saves_input=False) if block.scaled_sums else x
 
     def _parallel(self, block: Block, x: Value) -> Value:
-        residual = x
         normed = self.norm(x, block.norm)
-        second = self.norm(x, block.norm) if len(block.norms) > 2 else normed
-        del x
         attended = self._residual_dropout(block, self.attention(block, normed))
+        if len(block.norms) > 2:  # made after attention, so its backward comes before
+            normed = self.norm(x, block.norm)
+        fed = self._residual_dropout(block, self.mlp(block.mlp, normed))
         del normed
-        fed = self._residual_dropout(block, self.mlp(block.mlp, second))
-        del second
-        return self.add(self.add(attended, fed), residual)
+        return self.add(self.add(attended, fed), x)
 
     def _residual_dropout(self, block: Block, x: Value) -> Value:
         return self.dropout(x) if block.residual_dropout else x
@@ -140,11 +140,13 @@ class Decoder(FeedForwards):
 
     def _rotated(self, x: Value) -> Value:
         """``x * cos + rotate_half(x) * sin``; cos and sin are shared by all layers."""
-        straight = self.pointwise(x, saves_input=False)
+        came = x.item_bytes
+        angles = Value(self._frozen, 1, self.angle_bytes or came, None)
+        straight = self.mul(x, angles)
         turned = self.rotate_half(x)
         del x
-        turned = self.pointwise(turned, saves_input=False)
-        return self.add(straight, turned)
+        turned = self.mul(turned, angles)
+        return self.to(self.add(straight, turned), came)
 
     def _attended(
         self, attention: Attention, query: Value, key: Value, value: Value

@@ -5,6 +5,9 @@ adapts them, peft 0.21 (ParamWrapper): the adapted weight of all experts of a la
 formed in full, kept until the backward pass, and gets a gradient as large.
 """
 
+import math
+from dataclasses import dataclass
+
 from core.estimate.acting.graph import Value
 from core.estimate.acting.layers import Layers
 from core.estimate.acting.tape import GRADIENT, WORKSPACE, Storage
@@ -33,14 +36,7 @@ class FeedForwards(Layers):
 
     def _fused_gate(self, mlp: FeedForward, x: Value) -> Value:
         """Gate and up projection in one matrix; their halves are views of it."""
-        both = self.linear(x, mlp.linears[0])
-        tape, size = self.tape, both.elements * both.item_bytes
-
-        def half() -> Value:
-            node = self.graph.add((both,), (), lambda _: (tape.hold(size),))
-            return Value(both.storage, both.elements // 2, both.item_bytes, node)
-
-        gate, up = half(), half()
+        gate, up = self.halves(self.linear(x, mlp.linears[0]))
         both = self.mul(up, self._activated(gate, mlp))
         return self.linear(both, mlp.linears[-1])
 
@@ -85,7 +81,7 @@ class FeedForwards(Layers):
     def _routes(self, experts: Experts, x: Value) -> Value:
         """Return the router's weights of each visit, in 32 bits or as its logits."""
         visits = self.rows * experts.per_token
-        logits = self._routed(x, self.rows * experts.count)
+        logits = self._routed(experts, x)
         came = logits.item_bytes
         chances = self._softmax_of_routes(logits)
         del logits
@@ -106,33 +102,37 @@ class FeedForwards(Layers):
         node = self.graph.add((x,), (index,), lambda _: (tape.hold(size),))
         return Value(out, elements, x.item_bytes, node)
 
-    def _routed(self, x: Value, elements: int) -> Value:
-        """The router's own product; its weight is small."""
+    def _routed(self, experts: Experts, x: Value) -> Value:
+        """The router's own product; adapted, its weight is new and its input saved."""
         tape, size = self.tape, x.elements * x.item_bytes
-        out = tape.hold(elements * x.item_bytes)
-        node = self.graph.add((x,), (self._frozen,), lambda _: (tape.hold(size),))
-        return Value(out, elements, x.item_bytes, node)
+        out = tape.hold(self.rows * experts.count * x.item_bytes)
+        saved = (self._frozen,)
+        if adapts_experts(experts, self.method):
+            elements = experts.count * experts.hidden
+            saved = x.storage, tape.hold(elements * self.habits.rest_bytes, WORKSPACE)
+        node = self.graph.add((x,), saved, lambda _: (tape.hold(size),))
+        return Value(out, self.rows * experts.count, x.item_bytes, node)
 
     def _visits(self, experts: Experts, x: Value, routes: Value) -> Value:
         """Hand each token to its experts, and sum what they say."""
         tape, visits = self.tape, self.rows * experts.per_token
         hidden, width = experts.hidden, experts.width
+        down = self._stack(experts, width, hidden)  # the outer of peft's two wrappers
+        up = self._stack(experts, hidden, 2 * width)
         order = [tape.hold(visits * 8), tape.hold(visits * 8), tape.hold(visits * 8)]
         index = tape.hold(visits * 8)
         routed = self._by_expert(x, index, visits * hidden)
         weights = self._picked(routes, visits, index_bytes=0)
-        both = self._grouped(experts, routed, 2 * width)
-        gate = self._half(both)
-        gate = self.pointwise(gate, saves_input=True)
-        gate = self.mul(gate, self._half(both))
-        del both
-        out = self._grouped(experts, gate, hidden)
+        gate, other = self.halves(self._grouped(experts, routed, up))
+        gate = self.mul(self.pointwise(gate, saves_input=True), other)
+        del other
+        out = self._grouped(experts, gate, down)
         del gate
         out = self.mul(out, Value(weights.storage, visits, weights.item_bytes,
                                   weights.node))  # fmt: skip
         out = self._by_expert(out, order[0], visits * hidden)
         out = self._summed(out, self.rows * hidden)
-        del routed, order, index, weights
+        del routed, order, index, weights, up, down
         return self.to(out, x.item_bytes)
 
     def _by_expert(self, x: Value, index: Storage, elements: int) -> Value:
@@ -142,31 +142,26 @@ class FeedForwards(Layers):
         node = self.graph.add((x,), (index,), lambda _: (tape.hold(size),))
         return Value(out, elements, x.item_bytes, node)
 
-    def _half(self, x: Value) -> Value:
-        tape, size = self.tape, x.elements * x.item_bytes
-        node = self.graph.add((x,), (), lambda _: (tape.hold(size),))
-        return Value(x.storage, x.elements // 2, x.item_bytes, node)
-
     def _summed(self, x: Value, elements: int) -> Value:
-        """``sum`` over a token's visits; under autocast CUDA gives 32 bits."""
+        """``sum`` over a token's visits; under autocast CUDA gives 32 bits.
+
+        Backwards each visit gets the sum's gradient, copied out.
+        """
         tape = self.tape
         item = 4 if self.widens else x.item_bytes
         came = x.elements * x.item_bytes
         out = tape.hold(elements * item)
-        narrows = item != x.item_bytes
-        node = self.graph.add((x,), (), lambda g: (tape.hold(came) if narrows else g,))
+        node = self.graph.add((x,), (), lambda _: (tape.hold(came),))
         return Value(out, elements, item, node)
 
-    def _grouped(self, experts: Experts, x: Value, outputs: int) -> Value:
+    def _grouped(self, experts: Experts, x: Value, stack: "_Stack") -> Value:
         """One product an expert, all in one kernel."""
         tape, item = self.tape, self.habits.rest_bytes
         x = self.to(x, item)
-        inputs = x.elements // (self.rows * experts.per_token)
         visits = self.rows * experts.per_token
-        elements = experts.count * inputs * outputs
-        adapted = adapts_experts(experts, self.method)
-        factors = self._factors(experts, inputs, outputs) if adapted else []
-        weight = tape.hold(elements * item, WORKSPACE) if adapted else self._frozen
+        inputs, outputs = stack.inputs, stack.outputs
+        elements, adapted = experts.count * inputs * outputs, stack.factors is not None
+        weight = self._adapted_weight(stack, elements)
 
         # transformers' own stand-in for the kernel forms every gradient, wanted or not
         stands_in = item == 4 or self.habits.fp16
@@ -177,36 +172,80 @@ class FeedForwards(Layers):
             to_weight = tape.hold(elements * item, GRADIENT) if wanted else None
             return to_x, to_weight if adapted else None
 
-        saved = (x.storage, weight) if adapted or stands_in else (weight,)
-        stack = self._adapted_stack(experts, inputs, outputs, factors)
-        node = self.graph.add((x, stack), saved, backward)
+        own = weight.storage
+        saved = (x.storage, own) if adapted or stands_in else (own,)
+        node = self.graph.add((x, weight), saved, backward)
         return Value(tape.hold(visits * outputs * item), visits * outputs, item, node)
 
-    def _factors(self, experts: Experts, inputs: int, outputs: int) -> list[Storage]:
-        item = self.habits.rest_bytes
-        if item == 4:  # the adapter's own
-            return [self._frozen, self._frozen]
-        rank = expert_ranks(experts, self.method, outputs) * experts.count
-        return [self.tape.hold(rank * n * item, WORKSPACE) for n in (inputs, outputs)]
+    def _stack(self, experts: Experts, inputs: int, outputs: int) -> "_Stack":
+        """The experts' weights, their adapter's two factors in their own format."""
+        if not adapts_experts(experts, self.method):
+            return _Stack(inputs, outputs)
+        tape, item = self.tape, self.habits.rest_bytes
+        ranks = expert_ranks(experts, self.method, outputs)
+        rows = ranks * experts.count
+        second = self._second_factor(rows * outputs)
+        first = Value(self._frozen, rows * inputs, 4, self.graph.leaf())
+        if item != 4:
+            second, first = self._as_weights(second), self._as_weights(first)
+        # torch tries a parametrisation out before it registers it
+        tape.brush(experts.count * inputs * outputs * item)
+        return _Stack(inputs, outputs, ranks, (second, first))
 
-    def _adapted_stack(
-        self, experts: Experts, inputs: int, outputs: int, factors: list[Storage]
-    ) -> Value:
-        """The adapted weight as a tensor whose gradient reaches both factors."""
-        if not factors:
+    def _second_factor(self, elements: int) -> Value:
+        """``B`` by expert: a view whose gradient is laid out anew."""
+        tape = self.tape
+        leaf = Value(self._frozen, elements, 4, self.graph.leaf())
+        node = self.graph.add(
+            (leaf,), (), lambda _: (tape.hold(elements * 4, GRADIENT),)
+        )
+        return Value(self._frozen, elements, 4, node)
+
+    def _as_weights(self, x: Value) -> Value:
+        """Cast to the weights' format; the gradient is widened again."""
+        tape, wide, item = self.tape, x.elements * 4, self.habits.rest_bytes
+        node = self.graph.add((x,), (), lambda _: (tape.hold(wide, GRADIENT),))
+        made = tape.hold(x.elements * item, WORKSPACE)
+        return Value(made, x.elements, item, node)
+
+    def _adapted_weight(self, stack: "_Stack", elements: int) -> Value:
+        """``W + B A`` in full (baddbmm); it lives until the experts have run."""
+        if stack.factors is None:
             return Value(self._frozen, 0, 0, None)
         tape, item = self.tape, self.habits.rest_bytes
-        rank = expert_ranks(experts, self.method, outputs) * experts.count
-        sizes = [rank * n for n in (inputs, outputs)]
+        second, first = stack.factors
+        sizes = second.elements * item, first.elements * item
+        scaled = self._scales(stack)
 
-        def backward(_: Storage) -> tuple[Storage, Storage]:
-            narrow = [tape.hold(n * item, GRADIENT) for n in sizes]
-            if item == 4:
-                return narrow[0], narrow[1]
-            wide = [tape.hold(n * 4, GRADIENT) for n in sizes]
-            del narrow
-            return wide[0], wide[1]
+        def factor(size: int) -> Storage:
+            made = tape.hold(size, GRADIENT)
+            return tape.hold(size, GRADIENT) if scaled else made
 
-        leaves = [Value(self._frozen, 0, 0, self.graph.leaf()) for _ in sizes]
-        node = self.graph.add(leaves, tuple(factors), backward)
-        return Value(self._frozen, 0, 0, node)
+        node = self.graph.add(
+            (second, first),
+            (second.storage, first.storage),
+            lambda _: (factor(sizes[0]), factor(sizes[1])),
+        )
+        stack.formed = tape.hold(elements * item, WORKSPACE)
+        return Value(stack.formed, elements, item, node)
+
+    def _scales(self, stack: "_Stack") -> bool:
+        """Whether the adapter's part is multiplied; by 1 it is not (maybe_multiply)."""
+        method, fused = self.method, stack.ranks // self.method.rank
+        if method.use_rslora:
+            return method.alpha * fused != math.sqrt(stack.ranks)
+        return method.alpha != method.rank
+
+
+@dataclass(slots=True)
+class _Stack:
+    """One weight of all experts of a layer, and what its adapter makes of it."""
+
+    inputs: int
+    outputs: int
+    ranks: int = 0
+    """Of the adapter, for one expert."""
+    factors: tuple[Value, Value] | None = None
+    """``B`` and ``A``."""
+    formed: Storage | None = None
+    """The adapted weight."""

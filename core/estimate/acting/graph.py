@@ -139,6 +139,11 @@ class Graph:
         """Whether a checkpointed stretch is being run once more."""
         return self._capturing is not None
 
+    @property
+    def forgets(self) -> bool:
+        """Whether a checkpointed stretch runs for the first time: nothing is saved."""
+        return self._recording is not None and self._capturing is None
+
     def leaf(self) -> Node:
         """Return the node of a weight that is trained: its gradient stays."""
         return Node(0, (), _keep)
@@ -166,7 +171,12 @@ class Graph:
             self.casts = casts
 
     def backward(
-        self, root: Node, gradient: Storage, passed: Callable[[int], None]
+        self,
+        root: Node,
+        gradient: Storage,
+        passed: Callable[[int], None],
+        *,
+        accumulated: bool = False,
     ) -> list[Storage]:
         """Run all nodes behind `root`; return the gradients of the trained weights.
 
@@ -174,11 +184,13 @@ class Graph:
             root: The node of the loss.
             gradient: Its gradient, handed over.
             passed: Told the number of each node before it runs.
+            accumulated: The weights have gradients already; new ones are added to them
+                and let go of at once.
         """
         waiting: dict[Node, Storage] = {root: gradient}
         del gradient
         turns = [(-root.number, id(root), root)]
-        kept: list[Storage] = []
+        kept: dict[Node, Storage] = {}
         while turns:
             node = heapq.heappop(turns)[2]
             passed(node.number)
@@ -193,14 +205,15 @@ class Graph:
                 if target is None or part is None:
                     continue
                 if target.number == 0:
-                    kept.append(part)
+                    if not accumulated:  # a second one is added to the first
+                        kept.setdefault(target, part)
                 elif target in waiting:
                     waiting[target] = self._sum(waiting.pop(target), part)
                 else:
                     waiting[target] = part
                     heapq.heappush(turns, (-target.number, id(target), target))
             given = part = None
-        return kept
+        return list(kept.values())
 
     def _narrowed(
         self, given: list[Gradient], sizes: tuple[int, ...]

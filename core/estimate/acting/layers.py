@@ -4,7 +4,9 @@ Follows peft 0.21 (tuners/lora/layer.py, bnb.py), bitsandbytes 0.50
 (autograd/_functions.py) and transformers 5.23's modeling files.
 """
 
-from core.estimate.acting.graph import Graph, Value
+from dataclasses import dataclass
+
+from core.estimate.acting.graph import Graph, Node, Value
 from core.estimate.acting.ops import Ops
 from core.estimate.acting.tape import GRADIENT, WORKSPACE, Storage
 from core.estimate.loop import Habits
@@ -198,35 +200,45 @@ class Layers(Ops):
         del inner
         return self.pointwise(out, saves_input=False)
 
-    def _trained(self, x: Value, inputs: int, outputs: int) -> Value:
-        """``x @ W.t()`` for a weight of the adapter: input and weight are saved."""
+    def _trained(
+        self, x: Value, inputs: int, outputs: int, weight: Value | None = None
+    ) -> Value:
+        """``x @ W.t()`` for a weight of the adapter: input and weight are saved.
+
+        `weight` is the weight as autocast has narrowed it, where it was needed before.
+        """
         tape, rows = self.tape, self.rows
         needs_x = x.node is not None
-        weight = self._narrowed(inputs * outputs)
-        item = self.habits.item_bytes if weight is not None else 4
+        weight = weight or self._adapter_weight(inputs * outputs)
+        item, elements = weight.item_bytes, inputs * outputs
         x = self.to(x, item)
-        elements = inputs * outputs
 
         def backward(_: Storage) -> tuple[Storage | None, Storage]:
             to_x = self._viewed(rows * inputs * item) if needs_x else None
-            to_weight = tape.hold(elements * item, GRADIENT)
-            if item != 4:
-                wide = tape.hold(elements * 4, GRADIENT)
-                return (to_x, wide)
-            return (to_x, to_weight)
+            return to_x, tape.hold(elements * item, GRADIENT)
 
-        trained = Value(x.storage, 0, 0, self.graph.leaf())
-        saved = (x.storage,) if weight is None else (x.storage, weight)
-        node = self.graph.add((x, trained), saved, backward)
+        saved = (x.storage,) if item == 4 else (x.storage, weight.storage)
+        node = self.graph.add((x, weight), saved, backward)
         return Value(tape.hold(rows * outputs * item), rows * outputs, item, node)
 
-    def _narrowed(self, elements: int) -> Storage | None:
-        """Return autocast's 16-bit copy of an adapter weight, or None without it."""
+    def _adapter_weight(self, elements: int) -> Value:
+        """Return an adapter's weight; under autocast its 16-bit copy, which is kept.
+
+        The copy's gradient is widened when its turn comes, after the product's own.
+        """
+        return self._narrowed_weight(elements, self.graph.leaf())
+
+    def _narrowed_weight(self, elements: int, weight: Node) -> Value:
+        leaf = Value(self._frozen, elements, 4, weight)
         if not self.habits.autocast:
-            return None
-        made = self.tape.hold(elements * self.habits.item_bytes, WORKSPACE)
+            return leaf
+        tape, item = self.tape, self.habits.item_bytes
+        node = self.graph.add(
+            (leaf,), (), lambda _: (tape.hold(elements * 4, GRADIENT),)
+        )
+        made = tape.hold(elements * item, WORKSPACE)
         self.graph.casts[len(self.graph.casts)] = made
-        return made
+        return Value(made, elements, item, node)
 
     def _with_dora(self, result: Value, x: Value, linear: Linear) -> Value:
         """DoRA (arXiv:2402.09353) as peft computes it (tuners/lora/dora.py).
@@ -234,55 +246,80 @@ class Layers(Ops):
         ``(m - 1) * base + m * B(A(x)) * scaling`` is added in 32 bits, m being the
         trained magnitude over the norm of ``W + B A``.
         """
-        if self.method.dropout > 0:
+        rank, dropped = self.method.rank, self.method.dropout > 0
+        if dropped:
             x = self.dropout(x)
-        kept = self._dora_weights(linear, x.item_bytes)
-        magnitude = Value(self.tape.hold(4 * linear.outputs), linear.outputs, 4, None)
-        scale = self.pointwise(self.leaf(magnitude), saves_input=False)
-        base = result
-        if linear.bias and not self.method.dropout:
-            base = self.pointwise(result, saves_input=False)
-        inner = self._trained(x, linear.inputs, self.method.rank)
-        delta = self._trained(inner, self.method.rank, linear.outputs)
+        weights = self._dora_weights(linear, x.item_bytes)
+        scale = self._over_norm(linear.outputs, x.item_bytes)
+        inner = self._trained(x, linear.inputs, rank, weights.first)
+        delta = self._trained(inner, rank, linear.outputs, weights.second)
         del inner
-        if self.method.dropout > 0:
-            item = self.habits.item_bytes if self.habits.autocast else x.item_bytes
-            base = self._product(
-                self.to(x, item), linear.inputs, linear.outputs, item, kept[-1]
-            )
+        base = result
+        if dropped:
+            base = self._dora_product(x, linear, weights.dense)
+        elif linear.bias:
+            base = self.pointwise(result, saves_input=False)
         less = self.pointwise(scale, saves_input=False)
         part = self.mul(less, base)
         scaled = self.pointwise(self.mul(scale, delta), saves_input=False)
         part = self.add(part, scaled)
-        del scaled, delta, base, kept, x
+        del scaled, delta, base, weights, less, scale
         return self.add(result, part)
 
-    def _dora_weights(self, linear: Linear, item_bytes: int) -> list[Storage]:
+    def _over_norm(self, outputs: int, item_bytes: int) -> Value:
+        """The magnitude over the norm, which is saved."""
+        tape = self.tape
+        norm, out = tape.hold(item_bytes * outputs), tape.hold(4 * outputs)
+        leaf = Value(self._frozen, outputs, 4, self.graph.leaf())
+        node = self.graph.add((leaf,), (norm,), lambda _: (tape.hold(4 * outputs),))
+        return Value(out, outputs, 4, node)
+
+    def _dora_product(self, x: Value, linear: Linear, weight: Storage) -> Value:
+        """The base layer's product once more, of what dropout has left."""
+        item = self.habits.item_bytes if self.habits.autocast else x.item_bytes
+        if item != x.item_bytes:  # autocast narrows the weight as it does the input
+            x = self.to(x, item)
+            weight = self.tape.hold(linear.elements * item, WORKSPACE)
+        return self._product(x, linear.inputs, linear.outputs, item, weight)
+
+    def _dora_weights(self, linear: Linear, item_bytes: int) -> "_DoraWeights":
         """Form ``B A`` and the norm of ``W + B A``; return what is held meanwhile.
 
-        ``B A`` is formed by handing the identity through the adapter.
+        ``B A`` is formed by handing the identity through the adapter; its own graph is
+        forgotten with it, and a checkpointed stretch saves nothing of it.
         """
-        tape, habits = self.tape, self.habits
-        product = habits.item_bytes if habits.autocast else 4
-        identity = tape.hold(linear.inputs**2 * 4, WORKSPACE)
-        if product != 4:
-            wide, identity = identity, tape.hold(linear.inputs**2 * product, WORKSPACE)
-            del wide
-        inner = tape.hold(linear.inputs * self.method.rank * product, WORKSPACE)
+        tape, rank, square = self.tape, self.method.rank, linear.inputs**2
+        product = self.habits.item_bytes if self.habits.autocast else 4
+        identity = tape.hold(square * 4, WORKSPACE)
+        narrow = tape.hold(square * product, WORKSPACE) if product != 4 else identity
+        first = self._adapter_weight(linear.inputs * rank)
+        saved = [narrow, tape.hold(linear.inputs * rank * product, WORKSPACE)]
+        del narrow
+        if self.graph.forgets:
+            del saved[0]
+        second = self._adapter_weight(rank * linear.outputs)
         delta = tape.hold(linear.elements * product, WORKSPACE)
+        if self.graph.forgets:
+            saved.clear()
+        del identity
         if product != item_bytes:
             delta = tape.hold(linear.elements * item_bytes, WORKSPACE)
-        kept = [identity, inner, delta]
-        own = habits.rest_bytes if linear.never_quantised else habits.item_bytes
-        codes = habits.quantised and not linear.never_quantised
-        if codes or item_bytes != own:
-            kept.append(tape.hold(linear.elements * item_bytes, WORKSPACE))
-        else:
-            kept.append(self._frozen)
+        dense = self._dense(linear, item_bytes)
         scaled = tape.hold(linear.elements * item_bytes, WORKSPACE)
         tape.brush(linear.elements * item_bytes)
         del scaled
-        return kept
+        return _DoraWeights(first, second, dense, (*saved, delta))
+
+    def _dense(self, linear: Linear, item_bytes: int) -> Storage:
+        """The base layer's weight, out of its codes and in the wanted format."""
+        habits = self.habits
+        own = habits.rest_bytes if linear.never_quantised else habits.item_bytes
+        dense = self._frozen
+        if habits.quantised and not linear.never_quantised:
+            dense = self.tape.hold(linear.elements * own, WORKSPACE)
+        if item_bytes != own:
+            dense = self.tape.hold(linear.elements * item_bytes, WORKSPACE)
+        return dense
 
     # -- norms ---------------------------------------------------------------
 
@@ -329,3 +366,14 @@ class Layers(Ops):
             (x,), (x.storage, mean, root), lambda _: (tape.hold(size),)
         )
         return Value(out, x.elements, item, node)
+
+
+@dataclass(frozen=True, slots=True)
+class _DoraWeights:
+    """What DoRA forms of the weights and holds until its layer is done."""
+
+    first: Value
+    """The adapter's weights, as autocast narrows them."""
+    second: Value
+    dense: Storage
+    held: tuple[Storage, ...]

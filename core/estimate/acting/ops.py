@@ -138,6 +138,25 @@ class Ops:
         node = self.graph.add((x,), (), backward)
         return Value(out, x.elements, x.item_bytes, node)
 
+    def halves(self, x: Value) -> tuple[Value, Value]:
+        """``chunk(2)``: two views; their gradients wait for one another and are joined."""
+        tape, size = self.tape, x.elements * x.item_bytes
+        waiting: list[Storage] = []
+
+        def backward(gradient: Storage) -> tuple[Storage | None]:
+            if not waiting:
+                waiting.append(gradient)
+                return (None,)
+            made = tape.hold(size)
+            waiting.clear()
+            return (made,)
+
+        def half() -> Value:
+            node = self.graph.add((x,), (), backward)
+            return Value(x.storage, x.elements // 2, x.item_bytes, node)
+
+        return half(), half()
+
     def dropout(self, x: Value) -> Value:
         """Native dropout: a mask of one byte an element is saved."""
         tape, size = self.tape, x.elements * x.item_bytes

@@ -5,6 +5,7 @@ out; the others are ballast, laid on after the forward pass and lifted in the ba
 pass. The peak is affine in their number, so its maximum lies at an end.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,6 +13,8 @@ from core.estimate.acting.acted import Acted, Held, all_layers, to_act
 from core.estimate.acting.decoder import Decoder
 from core.estimate.acting.falcon import FalconDecoder
 from core.estimate.acting.graph import Graph, Value
+from core.estimate.acting.handed import Handed
+from core.estimate.acting.loss import Loss
 from core.estimate.acting.stacks import StackStep
 from core.estimate.acting.tape import (
     ACTIVATION,
@@ -19,11 +22,10 @@ from core.estimate.acting.tape import (
     KINDS,
     LOGITS,
     WORKSPACE,
-    Storage,
     Tape,
     rounded,
 )
-from core.estimate.loop import Habits, chunk_tokens
+from core.estimate.loop import Habits
 from core.estimate.static import expert_adapter_tensors, is_target
 from core.models.shape import Block, Experts, ModelShape
 from core.plan.plan import Plan
@@ -80,7 +82,8 @@ class _Step:
         self.tape.ballast(gradients, GRADIENT)
         accumulated = gradients > 0
         x = self._forward()
-        loss = self._plain_loss(x) if not self.habits.fused_loss else self._our_loss(x)
+        self._loss = Loss(self.shape, self.plan, self.habits, self.decoder)
+        loss = self._loss.of(x)
         del x
         self._leave_autocast()
         self._backward(loss, accumulated=accumulated)
@@ -89,26 +92,12 @@ class _Step:
     # -- forward -------------------------------------------------------------
 
     def _forward(self) -> Value:
-        shape, decoder, habits = self.shape, self.decoder, self.habits
-        decoder.new(2 * self.tokens, 8)  # ids and labels
-        x = decoder.new(self.tokens * shape.hidden, habits.rest_bytes)
-        if not self.plan.method.has_adapter:
-            x = self._embedded(x)
-        elif habits.input_gradient:
-            x = decoder.leaf(x)
-        entered = x  # a leaf lives as long as its gradient is wanted
-        if len(shape.embeddings) > 1:
-            x = decoder.add(x, decoder.new(x.elements, x.item_bytes))
-        if shape.scaled_embeddings:
-            x = decoder.pointwise(x, saves_input=False)
-        if shape.embedding_dropout:
-            x = decoder.dropout(x)
-        head = shape.blocks[0].attention
-        angles = decoder.new(2 * self.width * head.head_dim, habits.rest_bytes)
-        # What every layer is handed: cosines and sines, and masks where scores exist.
-        self._shared = [angles, *self._masks()]
-        self._entered = entered if habits.input_gradient else None
-        del entered
+        shape, decoder = self.shape, self.decoder
+        # ids stay with the loop; ours also has what is to be foretold, and where
+        batch = 3 if self.habits.fused_loss else 1
+        self._batch = [decoder.new(self.tokens, 8) for _ in range(batch)]
+        entered, x = self._entrance()
+        self._handed = Handed(shape, decoder)
         for acted in self.acted:
             before, casts = self.tape.live, self._cast_bytes()
             cached = decoder.cached_bytes
@@ -126,10 +115,36 @@ class _Step:
         held = self._held[last]
         self._held[last] = replace(held, saved=held.saved - decoder.dropped_bytes)
         self._lay()
-        if not self.plan.train.gradient_checkpointing:
-            del self._shared[1:]  # no layer is run again, so no mask is needed again
-            decoder.mask = None
-        return decoder.norm(x, shape.norm)
+        if self.plan.train.gradient_checkpointing:
+            del self._handed  # each layer has its own hand on it
+        else:
+            self._handed.drop_masks()
+        x = decoder.norm(x, shape.norm)
+        del entered
+        return x
+
+    def _entrance(self) -> tuple[list[Value], Value]:
+        """Return the embeddings, which live until the last norm, and what enters.
+
+        What needs a gradient lives as long as that is wanted.
+        """
+        shape, decoder = self.shape, self.decoder
+        x = decoder.new(self.tokens * shape.hidden, self.habits.rest_bytes)
+        if not self.plan.method.has_adapter:
+            x = self._embedded(x)
+        elif self.habits.input_gradient:
+            x = decoder.leaf(x)
+        self._entered = x if self.habits.input_gradient else None
+        entered = [x]
+        if len(shape.embeddings) > 1:
+            places = decoder.new(self.width * shape.hidden, x.item_bytes)
+            entered.append(places)
+            x = decoder.add(x, places)
+        if shape.scaled_embeddings:
+            x = decoder.pointwise(x, saves_input=False)
+        if shape.embedding_dropout:
+            x = decoder.dropout(x)
+        return entered, x
 
     def _embedded(self, x: Value) -> Value:
         """Rows of a table that is trained: its gradient is as large as the table."""
@@ -156,39 +171,24 @@ class _Step:
         for kind, n_bytes in enumerate(below):
             self.tape.ballast(n_bytes, kind)
 
-    def _masks(self) -> list[Value]:
-        """What is handed to layers that need a mask.
-
-        Numbers to add, one a kind of window, for attention in plain operations; true
-        and false where a window hides something from a kernel.
-        """
-        attentions = [block.attention for block in self.shape.blocks]
-        capped = any(attention.softcap for attention in attentions)
-        cells = self.width * self.width
-        if attentions[0].alibi:
-            cells *= self.plan.train.batch_size * attentions[0].heads
-            mask = self.decoder.new(cells, self.habits.rest_bytes)
-            self.decoder.mask = mask.storage
-            return [mask]
-        if self.habits.kernel == "eager" or capped:
-            windows = {attention.window for attention in attentions}
-            kinds = 2 if len(windows) > 1 or (capped and windows != {None}) else 1
-            cells *= self.plan.train.batch_size
-            return [
-                self.decoder.new(cells, self.habits.rest_bytes) for _ in range(kinds)
-            ]
-        if any(self.decoder.is_masked(attention) for attention in attentions):
-            return [self.decoder.new(cells, 1)]
-        return []
-
     def _layer(self, acted: Acted, x: Value) -> Value:
         if self.plan.train.gradient_checkpointing:
-            block, decoder = acted.block, self.decoder
-            x = self.graph.checkpoint(lambda value: decoder.block(block, value), x)
+            x = self.graph.checkpoint(self._stretch(acted), x)
         else:
             x = self.decoder.block(acted.block, x)
         acted.last_node = self.graph.made
         return x
+
+    def _stretch(self, acted: Acted) -> Callable[[Value], Value]:
+        """Return how a layer is run again; what it is handed lives as long as it may be."""
+        decoder, block = self.decoder, acted.block
+        handed = self._handed.of(block, first=acted is self.acted[0])
+
+        def stretch(x: Value) -> Value:
+            assert handed is not None
+            return decoder.block(block, x)
+
+        return stretch
 
     def _cast_bytes(self) -> int:
         return sum(storage.n_bytes for storage in self.graph.casts.values())
@@ -199,92 +199,6 @@ class _Step:
         for acted in self.acted:
             for kind, count in acted.above.items():
                 self.tape.ballast(-count * self._held[kind].casts, WORKSPACE)
-
-    # -- loss ----------------------------------------------------------------
-
-    def _plain_loss(self, hidden: Value) -> Value:
-        """Transformers' ForCausalLMLoss: logits of all tokens, in 32 bits."""
-        tape, graph, tokens = self.tape, self.graph, self.tokens
-        words = tokens * self.shape.vocabulary
-        item = self.habits.rest_bytes
-        tape_bytes = tokens * self.shape.hidden * item
-        hidden = self.decoder.to(hidden, item)
-        raw = tape.hold(words * item, LOGITS)
-        if self.plan.method.has_adapter:
-            node = graph.add((hidden,), (), lambda _: (tape.hold(tape_bytes),))
-        else:
-            weight = Value(hidden.storage, 0, 0, graph.leaf())
-            grown = self.shape.head.elements * item
-            node = graph.add(
-                (hidden, weight),
-                (hidden.storage,),
-                lambda _: (tape.hold(tape_bytes), tape.hold(grown, GRADIENT)),
-            )
-        logits = Value(raw, words, item, node)
-        if self.shape.softcap:
-            logits = self._capped(logits)
-        self._outputs = logits if self.habits.hold_outputs else None
-        wide = self.decoder.to(logits, 4)
-        del raw, logits
-        chances = tape.hold(words * 4, LOGITS)  # log_softmax, saved
-
-        def backward(_: Storage) -> tuple[Storage]:
-            picked = tape.hold(words * 4, LOGITS)  # nll_loss: zeros but for targets
-            made = tape.hold(words * 4, LOGITS)
-            del picked
-            return (made,)
-
-        node = graph.add((wide,), (chances,), backward)
-        return Value(tape.hold(4, LOGITS), 1, 4, node)
-
-    def _capped(self, logits: Value) -> Value:
-        """``tanh(logits / cap) * cap``."""
-        pointwise = self.decoder.pointwise
-        logits = pointwise(logits, saves_input=False)
-        logits = pointwise(logits, saves_input=True)
-        return pointwise(logits, saves_input=False)
-
-    def _our_loss(self, hidden: Value) -> Value:
-        """core.engine.head: gradients formed chunk by chunk, logits forgotten at once.
-
-        Every token but the first of each row carries loss, unless it is known how many.
-        """
-        tape, item, train = self.tape, self.habits.item_bytes, self.plan.train
-        trained = self.habits.trained_tokens
-        if trained is None:
-            trained = train.batch_size * (train.seq_len - 1)
-        trained = max(1, trained)
-        size = trained * self.shape.hidden
-        wide = self._picked(hidden, size)  # stays alive in the learner's frame
-        picked = self.decoder.to(wide, item)
-        gradient = tape.hold(size * item, LOGITS)
-        chunk = min(chunk_tokens(self.shape.vocabulary), trained)
-        self._act_chunk(chunk, item)
-        node = self.graph.add(
-            (picked,), (gradient,), lambda _: (tape.hold(size * item),)
-        )
-        return Value(tape.hold(4, LOGITS), 1, 4, node)
-
-    def _picked(self, hidden: Value, elements: int) -> Value:
-        """``index_select`` of the trained tokens."""
-        tape, whole = self.tape, hidden.elements * hidden.item_bytes
-        out = tape.hold(elements * hidden.item_bytes)
-        node = self.graph.add((hidden,), (), lambda _: (tape.hold(whole),))
-        return Value(out, elements, hidden.item_bytes, node)
-
-    def _act_chunk(self, tokens: int, item: int) -> None:
-        """The temporaries of one chunk of the loss."""
-        tape = self.tape
-        words = tokens * self.shape.vocabulary
-        raw = tape.hold(words * item, LOGITS) if item != 4 else None
-        wide = tape.hold(words * 4, LOGITS)
-        del raw
-        if self.shape.softcap:
-            tape.brush(words * 4, LOGITS)  # the cap's slope
-        narrow = tape.hold(words * item, LOGITS) if item != 4 else None
-        if narrow is not None:
-            del wide
-        tape.brush(tokens * self.shape.hidden * item, LOGITS)
 
     # -- backward ------------------------------------------------------------
 
@@ -306,9 +220,9 @@ class _Step:
         gradient = self.tape.hold(4, LOGITS)
         del loss
         # the weights' gradients stay until the next step begins
-        self._kept = self.graph.backward(node, gradient, passed)
-        if accumulated:
-            self._kept.clear()
+        self._kept = self.graph.backward(
+            node, gradient, passed, accumulated=accumulated
+        )
 
     def _lift(self, acted: Acted, *, accumulated: bool) -> None:
         """Enter the backward pass of `acted`: the layers above it are done."""

@@ -72,6 +72,12 @@ class Tape:
         self.live -= size
         self.by_kind[kind] -= size
 
+    def relabel(self, storage: Storage, kind: Kind) -> None:
+        """Say what `storage` is for, where that turns out later."""
+        self.by_kind[storage.kind] -= storage.n_bytes
+        self.by_kind[kind] += storage.n_bytes
+        storage.kind = kind
+
     def ballast(self, n_bytes: int, kind: Kind) -> None:
         """Change what layers hold that are counted but not acted out."""
         self._add(n_bytes, kind)
