@@ -25,6 +25,9 @@ _WHAT: Final[dict[MethodKind, str]] = {
     "lora": "The model stays as it is; a small adapter learns beside it.",
     "qlora": "The same adapter, over a model packed into 4 bit.",
 }
+_UNPACKED: Final = (
+    "Saves nothing here: none of this model's linear layers can be packed into 4 bit."
+)
 _SPEED: Final[dict[MethodKind, str]] = {
     "lora": "weights are used as they lie in memory.",
     "qlora": "weights are unpacked for each use.",
@@ -75,12 +78,25 @@ class MethodView:
 
 
 def present_method(
-    plan: Plan, state: FitState, *, query: str = "", found: Iterable[Problem] = ()
+    plan: Plan,
+    state: FitState,
+    *,
+    packs: bool = True,
+    query: str = "",
+    found: Iterable[Problem] = (),
 ) -> MethodView:
-    """Return step 3 for the draft on the device the estimates are for."""
+    """Return step 3 for the draft on the device the estimates are for.
+
+    Args:
+        plan: The draft.
+        state: What it needs by each method.
+        packs: Whether the model has layers that 4 bits make smaller.
+        query: Which settings are looked for.
+        found: What is wrong with the draft.
+    """
     worn = preset_of(plan)
     return MethodView(
-        cards=tuple(_card(kind, plan, state) for kind in TRAINABLE),
+        cards=tuple(_card(kind, plan, state, packs=packs) for kind in TRAINABLE),
         recommendation=_recommendation(state),
         presets=tuple(
             PresetCard(
@@ -122,19 +138,19 @@ def _recommendation(state: FitState) -> str:
     return state.recommended_why
 
 
-def _card(kind: MethodKind, plan: Plan, state: FitState) -> MethodCard:
+def _card(kind: MethodKind, plan: Plan, state: FitState, *, packs: bool) -> MethodCard:
     estimate = state.estimates.get(kind)
     words, tone = verdict_words(estimate) if estimate else ("", "neutral")
     return MethodCard(
         kind=kind,
         name=METHOD_NAMES[kind],
-        what=_WHAT[kind],
+        what=_WHAT[kind] if packs or kind != "qlora" else _UNPACKED,
         memory=bytes_text(estimate.process) if estimate else "–",
         memory_detail=_memory_detail(estimate, state.judged),
         verdict=words,
         tone=tone,
         speed=_speed(kind, state.forecasts),
-        quality=_QUALITY[kind],
+        quality=_QUALITY[kind] if packs else _QUALITY["lora"],
         is_chosen=plan.method.kind == kind,
         is_recommended=state.recommended == kind,
     )

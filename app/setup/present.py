@@ -57,7 +57,7 @@ def present(
             are not put into words again for each move of a slider.
     """
     found = all_problems(state)
-    chosen = state.models.chosen
+    chosen, shape = state.models.chosen, state.models.shape
     return SetupView(
         step=state.step,
         steps=tuple(_head(step, state, found) for step in STEPS),
@@ -70,12 +70,16 @@ def present(
             state.plan, state.data, has_model=chosen is not None and chosen.local
         ),
         method=present_method(
-            state.plan, state.fit, query=state.setting_query, found=found
+            state.plan,
+            state.fit,
+            packs=shape is None or shape.takes_quantisation,
+            query=state.setting_query,
+            found=found,
         ),
         fit=present_fit(
             state.plan,
             state.fit,
-            state.models.shape,
+            shape,
             state.data.report,
             name=chosen.name if chosen else Path(state.plan.model.id).name,
         ),

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from app.setup.model_view import short_facts
 from app.setup.presets import preset_of
-from app.setup.state import SetupState, Step
+from app.setup.state import NEEDS_COLUMNS, Failure, ModelState, SetupState, Step
 from app.setup.words import METHOD_NAMES, joined, plural, verdict_words
 from core.hardware.budget import DeviceBudget
+from core.models.facts import ModelFacts
 from core.plan.plan import Plan
 from core.units import bytes_text
 
@@ -46,9 +47,7 @@ def _model_item(state: SetupState) -> SummaryItem:
         named = Path(state.plan.model.id).name
         value = named or "Not chosen"
         return SummaryItem(step="model", label="Model", value=value)
-    badge, tone = ("", "neutral") if chosen.local else ("Not here", "warn")
-    if chosen.problem:
-        badge, tone = "Cannot be trained", "bad"
+    badge, tone = _model_badge(state.models, chosen)
     return SummaryItem(
         step="model",
         label="Model",
@@ -59,12 +58,27 @@ def _model_item(state: SetupState) -> SummaryItem:
     )
 
 
+def _model_badge(state: ModelState, chosen: ModelFacts) -> tuple[str, Tone]:
+    if chosen.problem:
+        return "Cannot be trained", "bad"
+    if chosen.local:
+        return "", "neutral"
+    if state.work is not None and state.work_id == chosen.id:
+        return "Under way", "accent"
+    return "Not here", "warn"
+
+
 def _data_item(state: SetupState) -> SummaryItem:
     files = state.plan.data.files
     if not files:
         return SummaryItem(step="data", label="Data", value="Not chosen")
     value = Path(files[0]).name if len(files) == 1 else plural(len(files), "file")
     report = state.data.report
+    if state.data.failure is not None:
+        badge, tone = _data_fault(state.data.failure)
+        return SummaryItem(
+            step="data", label="Data", value=value, badge=badge, tone=tone
+        )
     if report is None:
         return SummaryItem(step="data", label="Data", value=value)
     tokens = f"{report.tokens.total:,} tokens" if report.tokens else ""
@@ -78,6 +92,12 @@ def _data_item(state: SetupState) -> SummaryItem:
         badge=plural(report.bad_rows, "bad row") if waits else "",
         tone="warn",
     )
+
+
+def _data_fault(failure: Failure) -> tuple[str, Tone]:
+    if failure.code in NEEDS_COLUMNS:
+        return "Which columns?", "warn"
+    return "Cannot be read", "bad"
 
 
 def _method_item(plan: Plan) -> SummaryItem:

@@ -255,6 +255,11 @@ class ModelShape:
             + head
         )
 
+    @property
+    def takes_quantisation(self) -> bool:
+        """Whether bitsandbytes packs any of its layers: none of Falcon's."""
+        return any(not linear.never_quantised for linear, _ in self.linears())
+
     def linears(self) -> Iterator[tuple[Linear, int]]:
         """Give each kind of linear layer before the head and how many there are."""
         for block in self.blocks:

@@ -7,7 +7,7 @@ kept: a smaller micro-batch is made up for by accumulation.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from core.estimate.answer import Loop, MemoryEstimate
 from core.estimate.learned import Outcome
@@ -225,6 +225,13 @@ def _most_rows(plan: Plan, asked: _Asked) -> int:
     )
 
 
+_SLIM: Final = "one row at a time with gradient checkpointing"
+_SAVES_NOTHING: Final = (
+    "QLoRA saves nothing here: bitsandbytes leaves this architecture's linear layers as"
+    " they are."
+)
+
+
 def recommend(
     plan: Plan,
     shape: ModelShape,
@@ -239,6 +246,8 @@ def recommend(
     """
     asked = _Asked(shape=shape, budget=budget, loop="tunesmith", outcomes=outcomes)
     lora, qlora = (with_value(plan, "method.kind", kind) for kind in ("lora", "qlora"))
+    if not shape.takes_quantisation:
+        return "lora", f"{_unpacked(lora, asked)} {_SAVES_NOTHING}"
     exact, packed = asked.price(lora), asked.price(qlora)
     free, need = bytes_text(budget.free), bytes_text(exact.process)
     if exact.verdict == "fits":
@@ -262,11 +271,27 @@ def recommend(
     return _slimmer(lora, qlora, asked)
 
 
+def _unpacked(lora: Plan, asked: _Asked) -> str:
+    """Return how LoRA fares where there is nothing to choose."""
+    exact, slim = asked.price(lora), asked.price(_slimmest(lora))
+    need, free = bytes_text(exact.process), bytes_text(asked.budget.free)
+    if exact.fits:
+        return f"LoRA needs {need} of {free}."
+    if slim.fits:
+        return (
+            f"LoRA fits into {free} only {_SLIM}: {bytes_text(slim.process)}."
+            " “Make it fit” sets that."
+        )
+    return (
+        f"LoRA does not fit into {free}: {_SLIM}, it still needs up to"
+        f" {bytes_text(slim.high)}."
+    )
+
+
 def _slimmer(lora: Plan, qlora: Plan, asked: _Asked) -> tuple[MethodKind, str]:
     """Return the method where neither fits as it is, with what costs time alone."""
     exact, packed = asked.price(_slimmest(lora)), asked.price(_slimmest(qlora))
-    free = bytes_text(asked.budget.free)
-    how = "one row at a time with gradient checkpointing"
+    free, how = bytes_text(asked.budget.free), _SLIM
     if exact.fits:
         return "lora", (
             f"LoRA fits into {free} only {how}: {bytes_text(exact.process)}."

@@ -7,6 +7,7 @@ import pytest
 from core.estimate.memory import estimate
 from core.hardware.budget import device_budget
 from core.models.catalogue import catalogue_shape
+from core.models.reading import read_shape
 from core.models.shape import ModelShape
 from core.plan.fields import value_of, with_value
 from core.plan.plan import Method, Plan, Training
@@ -139,3 +140,25 @@ def test_a_stranger_is_changed_no_more_than_its_bounds_ask() -> None:
     assert "unknown" == fit.estimate.verdict
     assert fit.estimate.high <= narrow.free
     assert {"train.gradient_checkpointing"} == {one.field for one in fit.changes}
+
+
+@pytest.mark.parametrize("gib", [80, 24, 12])
+def test_quantising_is_not_advised_where_it_saves_nothing(gib: int) -> None:
+    """Bitsandbytes packs none of Falcon's layers, so both methods cost the same."""
+    falcon = read_shape({
+        "model_type": "falcon", "architectures": ["FalconForCausalLM"],
+        "hidden_size": 4544, "num_hidden_layers": 32, "num_attention_heads": 71,
+        "vocab_size": 65024, "multi_query": True, "parallel_attn": True,
+        "new_decoder_architecture": False, "bias": False, "alibi": False,
+    })  # fmt: skip
+    card = device_budget(gpu_memory=gib * GIB)
+    lora, qlora = (
+        estimate(with_value(WISH, "method.kind", kind), falcon, card).process
+        for kind in ("lora", "qlora")
+    )
+
+    kind, why = recommend(WISH, falcon, card)
+
+    assert lora == qlora
+    assert "lora" == kind
+    assert "QLoRA saves nothing here" in why

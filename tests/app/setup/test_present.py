@@ -11,7 +11,16 @@ import pytest
 from app.setup.draft_problems import all_problems, step_of
 from app.setup.present import present
 from app.setup.start_view import step_count
-from app.setup.state import STEPS, DataState, FitState, ModelState, SetupState, Work
+from app.setup.state import (
+    STEPS,
+    DataState,
+    Failure,
+    FitState,
+    ModelState,
+    SetupState,
+    Work,
+)
+from core.models.catalogue import catalogue_shape
 from core.plan.fields import FIELDS, with_value
 from core.plan.plan import Plan
 from tests.app.setup.made import BUDGET, estimate, facts, ready, report
@@ -205,3 +214,37 @@ def test_the_command_is_safe_to_paste() -> None:
     state = SetupState(plan=Plan(name="a b; rm -rf 'x'"))
 
     assert "tunesmith train a-b--rm--rf--x-.toml" == present(state).start.command
+
+
+def test_a_method_that_saves_nothing_says_so(tmp_path: Path) -> None:
+    """Where no layer can be packed, QLoRA's card promises no saving and no rounding."""
+    state = ready(tmp_path)
+    shape = catalogue_shape("Qwen/Qwen2.5-0.5B")
+    assert shape is not None
+    packed = replace(state, models=replace(state.models, shape=shape))
+    none = replace(shape, blocks=())
+    never = replace(state, models=replace(state.models, shape=none))
+
+    lora, qlora = present(packed).method.cards
+    same, nothing = present(never).method.cards
+    assert "4 bit" in qlora.what
+    assert qlora.quality != lora.quality
+    assert "Saves nothing here" in nothing.what
+    assert (lora.what, lora.quality) == (same.what, nothing.quality)
+
+
+def test_the_summary_says_what_is_under_way_and_what_failed(tmp_path: Path) -> None:
+    """A model on its way is not called missing; unread data is not called chosen."""
+    state = ready(tmp_path)
+    away = facts(path=None)
+    work = Work(what="Unpacking")
+    models = replace(state.models, chosen=away, work=work, work_id=away.id)
+    data = DataState(failure=Failure(message="No text.", code="dataset.binary"))
+    columns = DataState(failure=Failure(message="?", code="dataset.format_unknown"))
+
+    badges = [item.badge for item in present(replace(state, models=models)).summary]
+    assert "Under way" == badges[0]
+    unread = present(replace(state, data=data)).summary[1]
+    unmapped = present(replace(state, data=columns)).summary[1]
+    assert ("Cannot be read", "bad") == (unread.badge, unread.tone)
+    assert ("Which columns?", "warn") == (unmapped.badge, unmapped.tone)
