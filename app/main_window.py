@@ -167,6 +167,9 @@ class MainWindow(QWidget):
         self._stack.setCurrentWidget(page)
         if argument is not None:
             page.open_with(argument)
+        held = self.focusWidget()
+        if not (held and held.isVisible()):  # Tab goes on in what is seen now
+            page.setFocus()
 
     def show_problem(self, title: str, text: str = "") -> None:
         """Show a notice above whatever page is in view."""

@@ -132,6 +132,8 @@ def _rows(
 ) -> tuple[tuple[str, str, str], ...]:
     context = f"{item.context_length:,} tokens" if item.context_length else ""
     disk = bytes_text(item.disk) if item.disk else ""
+    if disk and not item.local:
+        disk = f"about {disk}"
     rows = (
         ("Id", item.id, "What a plan's model.id holds."),
         ("From", _SOURCES[item.source], ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSignalBlocker
-from PySide6.QtWidgets import QCheckBox, QFormLayout, QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
 
 from app import theme
 from app.setup.data_view import EXAMPLES, FORMAT_NAMES, DataView, FileLine, RoleChoice
@@ -234,13 +234,10 @@ class PreviewCard(Card):
         self.failure = Notice()
         self.tokens = TokenView()
         self.add(self.title_text)
-        self.add(
-            Text(
-                "Underlined: what is learnt. Grey: what is only read.",
-                "muted",
-                wrap=True,
-            )
+        self.legend = Text(
+            "Underlined: what is learnt. Grey: what is only read.", "muted", wrap=True
         )
+        self.add(self.legend)
         self.add(self.failure)
         self.add(self.tokens)
 
@@ -253,7 +250,8 @@ class PreviewCard(Card):
             told = view.preview_failure
             self.failure.show_notice("bad", told.message, told.hint)
         shown = view.preview
-        self.tokens.setVisible(shown is not None)
+        for part in (self.title_text, self.legend, self.tokens):
+            part.setVisible(shown is not None)
         if shown is not None:
             self._row = shown.row
             self.title_text.setText(shown.title)
@@ -287,16 +285,15 @@ class LearnCard(Card):
         )
         self.held_out.edited.connect(self._on_held_out)
         self.told = Text("", "muted", wrap=True)
-        form = QFormLayout()
-        form.setHorizontalSpacing(16)
-        form.addRow(Text("Learn from"), boxed(row(self.train_on, STRETCH)))
-        self.body.addLayout(form)
+        self.choice = boxed(row(Text("Learn from"), self.train_on, STRETCH, spacing=16))
+        self.add(self.choice)
         self.add(self.held_out)
         self.add(self.told)
         self.setMinimumWidth(theme.px(300))
 
     def render_view(self, view: DataView) -> None:
         """Show the choices of `view`."""
+        self.choice.setVisible(view.chooses_loss)
         self.train_on.set_key(view.train_on)
         self.held_out.set_value(view.eval_fraction * 100)
         self.told.setText(view.held_out_text)

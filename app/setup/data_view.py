@@ -108,6 +108,8 @@ class DataView:
     roles: tuple[RoleChoice, ...]
     columns: tuple[str, ...]
     train_on: str
+    chooses_loss: bool
+    """Rows have a part that is asked and one that answers; plain text has not."""
     eval_fraction: float
     held_out_text: str
     headline: str
@@ -150,6 +152,7 @@ def present_data(plan: Plan, state: DataState, *, has_model: bool) -> DataView:
         roles=_roles(plan, state),
         columns=_columns(state),
         train_on=plan.data.train_on,
+        chooses_loss="text" not in {plan.data.format, report.format if report else ""},
         eval_fraction=plan.data.eval_fraction,
         held_out_text=_held_out(plan, report),
         headline=headline,
@@ -165,8 +168,9 @@ def present_data(plan: Plan, state: DataState, *, has_model: bool) -> DataView:
         offers_skip=report is not None and report.bad_rows > 0,
         skip_text=f"Leave out {plural(report.bad_rows, 'bad row')}" if report else "",
         notes=report.notes if report else (),
-        preview=_preview(state.preview),
-        preview_failure=state.preview_failure,
+        # What keeps the files from being read is said once, where the files stand.
+        preview=_preview(state.preview) if state.failure is None else None,
+        preview_failure=state.preview_failure if state.failure is None else None,
         preview_hint=_preview_hint(plan, has_model=has_model),
         is_previewing=state.is_previewing,
         progress=progress_of(state.work),

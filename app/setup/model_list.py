@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFontMetricsF, QHelpEvent, QKeyEvent, QPainter
+from PySide6.QtGui import QFocusEvent, QFontMetricsF, QHelpEvent, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -116,9 +116,10 @@ class _Painter(QStyledItemDelegate):
         tokens = theme.current()
         over = bool(state & QStyle.StateFlag.State_MouseOver)
         focused = bool(state & QStyle.StateFlag.State_HasFocus)
-        painter.setBrush(theme.colour(tokens.hover if over else tokens.surface))
-        pen = painter.pen()
         chosen = card.is_chosen
+        ground = tokens.accent_soft if chosen else tokens.surface
+        painter.setBrush(theme.colour(tokens.hover if over and not chosen else ground))
+        pen = painter.pen()
         pen.setColor(
             theme.colour(
                 tokens.focus if focused else tokens.accent if chosen else tokens.line
@@ -127,6 +128,10 @@ class _Painter(QStyledItemDelegate):
         pen.setWidthF(2.0 if chosen or focused else 1.0)
         painter.setPen(pen)
         painter.drawRoundedRect(box, theme.RADIUS_CARD, theme.RADIUS_CARD)
+        if chosen and focused:  # two rings: it is chosen, and the keys act on it
+            inner = box.adjusted(4, 4, -4, -4)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(inner, theme.RADIUS_CARD - 3, theme.RADIUS_CARD - 3)
 
     def _paint_words(
         self, painter: QPainter, box: QRectF, badges_left: float, card: ModelCard
@@ -138,8 +143,7 @@ class _Painter(QStyledItemDelegate):
         upper = QRectF(box.left(), middle - theme.px(24), beside, theme.px(22))
         lower = QRectF(box.left(), middle + 3, box.width(), theme.px(20))
         _line(painter, upper, card.name, tokens.text if usable else tokens.muted, 600)
-        detail = " · ".join(part for part in (card.detail, card.where) if part)
-        _line(painter, lower, card.problem or detail, tokens.muted, 400)
+        _line(painter, lower, card.problem or card.detail, tokens.muted, 400)
 
     def _paint_badges(self, painter: QPainter, box: QRectF, card: ModelCard) -> float:
         if card.problem:
@@ -230,6 +234,12 @@ class ModelList(QListView):
         chosen = _chosen_row(cards)
         if chosen is not None and chosen != before:
             self.scrollTo(self._rows.index(chosen))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Begin at the chosen model, else at the first: a ring shows where keys act."""
+        super().focusInEvent(event)
+        if not self.currentIndex().isValid():
+            self.setCurrentIndex(self._rows.index(_chosen_row(self.cards) or 0))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Choose with Space as well as with Enter."""

@@ -43,7 +43,6 @@ class ModelCard:
     id: str
     name: str
     detail: str
-    where: str
     badges: tuple[FitBadge, ...] = ()
     problem: str = ""
     is_chosen: bool = False
@@ -52,7 +51,7 @@ class ModelCard:
     def spoken(self) -> str:
         """What a screen reader says."""
         fits = ", ".join(f"{badge.text}: {badge.tip}" for badge in self.badges)
-        return joined(self.name, self.detail, self.where, self.problem or fits)
+        return joined(self.name, self.detail, self.problem or fits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +131,7 @@ def _card(item: ModelFacts, state: ModelState) -> ModelCard:
     return ModelCard(
         id=item.id,
         name=item.name,
-        detail=facts_line(item),
-        where=_where(item),
+        detail=joined(_parameters(item), _where(item), item.licence, _context(item)),
         badges=() if item.problem else fit_badges(state.fits.get(item.id, {})),
         problem=item.problem,
         is_chosen=state.chosen is not None and state.chosen.id == item.id,
@@ -142,15 +140,21 @@ def _card(item: ModelFacts, state: ModelState) -> ModelCard:
 
 def facts_line(item: ModelFacts) -> str:
     """Return size, context and licence in one line, as far as known."""
-    parameters = f"{count_text(item.parameters)} parameters" if item.parameters else ""
-    context = f"{item.context_length:,} tokens" if item.context_length else ""
-    return joined(parameters, context, item.licence)
+    return joined(_parameters(item), _context(item), item.licence)
 
 
 def short_facts(item: ModelFacts) -> str:
     """Return size and licence, for where there is little room."""
-    parameters = f"{count_text(item.parameters)} parameters" if item.parameters else ""
-    return joined(parameters, item.licence)
+    return joined(_parameters(item), item.licence)
+
+
+def _parameters(item: ModelFacts) -> str:
+    return f"{count_text(item.parameters)} parameters" if item.parameters else ""
+
+
+def _context(item: ModelFacts) -> str:
+    length = item.context_length
+    return f"context of {length:,} tokens" if length else ""
 
 
 def _where(item: ModelFacts) -> str:
@@ -160,8 +164,9 @@ def _where(item: ModelFacts) -> str:
         return joined("On this computer", bytes_text(item.disk) if item.disk else "")
     if item.source == "local":
         return "No weights"
-    size = bytes_text(item.disk) if item.disk else ""
-    return joined("To download", size, "licence to accept" if item.gated else "")
+    # The weights' format is known once the Hub has been asked; most are in 16 bits.
+    size = f", about {bytes_text(item.disk)}" if item.disk else ""
+    return joined(f"To download{size}", "licence to accept" if item.gated else "")
 
 
 def fit_badges(
@@ -232,7 +237,7 @@ def _chosen_words(
             "make",
             "Unpack it",
         )
-    size = f" ({bytes_text(item.disk)})" if item.disk else ""
+    size = f" (about {bytes_text(item.disk)})" if item.disk else ""
     if item.source == "local":
         return (
             f"{item.name} cannot be trained",

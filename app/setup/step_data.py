@@ -38,6 +38,8 @@ class DataStep(PageBody):
         self.column.setSpacing(16)
         self._model = model
         self._shown: DataView | None = None
+        self._folder = ""
+        """Where files were last chosen; the working folder says nothing to a person."""
         self.setAcceptDrops(True)
         self.choose = SecondaryButton(
             "Choose files", icon="file", tip="Choose one or more files to learn from."
@@ -108,8 +110,12 @@ class DataStep(PageBody):
 
     def ask_files(self) -> None:
         """Ask for files by dialog."""
-        names, _ = QFileDialog.getOpenFileNames(self, "Data to learn from", "", KINDS)
+        start = self._folder or str(Path.home())
+        names, _ = QFileDialog.getOpenFileNames(
+            self, "Data to learn from", start, KINDS
+        )
         if names:
+            self._folder = str(Path(names[0]).parent)
             self._model.add_files([Path(name) for name in names])
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

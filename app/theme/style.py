@@ -205,6 +205,7 @@ QTableView::item:selected, QListView::item:selected, QTreeView::item:selected {
   background: $accent_soft; color: $text; }
 QTableView:focus, QListView:focus, QTreeView:focus { border: 2px solid $focus;
   border-radius: $radius; }
+QListView[kind="cards"]:focus { border: 0; } /* the card in question has the ring */
 QHeaderView { background: transparent; border: 0; }
 QHeaderView::section { background: transparent; color: $muted; border: 0;
   border-bottom: 1px solid $line; padding: 8px 10px; font-size: $size_caption;

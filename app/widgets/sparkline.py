@@ -188,4 +188,6 @@ class Histogram(QWidget):
 
 
 def _short(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.2g}"
+    return (
+        f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.2g}"
+    )

@@ -254,6 +254,19 @@ def test_keys_lead_to_pages(qtbot: QtBot, session: Session) -> None:
     assert "train" == window.current_key
 
 
+def test_a_page_that_opens_has_the_keyboard(qtbot: QtBot, session: Session) -> None:
+    """Tab goes on in the page in view, not in one that was left."""
+    window = session.window
+    window.open_page("train")
+    held = window.focusWidget()
+    assert held is not None
+    assert window.page("train").isAncestorOf(held) or held is window.page("train")
+    window.open_page("models")
+
+    assert window.focusWidget().isVisible()
+    assert not window.page("train").isAncestorOf(window.focusWidget())
+
+
 def test_commands_and_help_open_and_close(qtbot: QtBot, session: Session) -> None:
     """Ctrl+K and F1 open what they promise; Escape closes it."""
     window = session.window

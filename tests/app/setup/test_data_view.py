@@ -14,7 +14,7 @@ from app.setup.report import (
     preview_from,
     report_from,
 )
-from app.setup.state import DataState
+from app.setup.state import DataState, Failure
 from core.plan.fields import with_value
 from core.plan.plan import DataChoice, Plan
 from tests.app.setup.made import report
@@ -192,3 +192,21 @@ def test_a_preview_is_read_with_care() -> None:
     )
 
     assert (3, 5, 1) == (found.row, found.rows, found.trained_count)
+
+
+def test_what_keeps_a_file_from_being_read_is_said_once() -> None:
+    """The preview fails for the same reason, and shows nothing of an earlier file."""
+    wrong = Failure(message="It is not text.")
+    seen = Preview(row=0, rows=9, tokens=())
+    view = shown(failure=wrong, preview=seen, preview_failure=wrong)
+
+    assert wrong == view.failure
+    assert view.preview is None
+    assert view.preview_failure is None
+    assert shown(preview_failure=wrong).preview_failure == wrong
+
+
+def test_plain_text_has_no_answers_to_learn_from() -> None:
+    """The choice between answers and everything is offered where there are answers."""
+    assert shown(report=report()).chooses_loss
+    assert not shown(report=report(format="text")).chooses_loss

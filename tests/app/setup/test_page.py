@@ -328,3 +328,14 @@ def test_every_control_has_a_name_and_a_tooltip(
             nameless.append(f"{type(widget).__name__} {name!r} {widget.toolTip()!r}")
 
     assert [] == nameless
+
+
+def test_the_keyboard_finds_the_list_of_models(qtbot: QtBot, make_model: Maker) -> None:
+    """The list begins at a model, so that a ring shows where the keys act."""
+    page = shown(qtbot, make_model)
+    models = page.model_step.list
+    page.activateWindow()
+    models.setFocus()
+    qtbot.waitUntil(models.hasFocus)
+
+    assert 0 == models.currentIndex().row()
