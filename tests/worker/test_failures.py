@@ -50,7 +50,7 @@ def test_a_broken_run_says_why_and_keeps_what_it_has(
     run = make_run(tmp_path, tiny, dropout=0.1)
     process = start(run, command=[PYTHON, "-c", BREAKS, what, str(run.path)])
 
-    assert 1 == process.wait(timeout=120)
+    assert 1 == process.wait(timeout=240)
     events = read_events(run.events_file)
     failures = [event for event in events if isinstance(event, Failed)]
     assert [code] == [failure.code for failure in failures]
@@ -73,7 +73,7 @@ def test_a_broken_run_goes_on_after_its_last_checkpoint(
     """Resumed after running out of memory, no step is lost and none is done twice."""
     run = make_run(tmp_path, tiny)
     process = start(run, command=[PYTHON, "-c", BREAKS, "oom", str(run.path)])
-    assert 1 == process.wait(timeout=120)
+    assert 1 == process.wait(timeout=240)
     before = len(read_events(run.events_file))
 
     again = finish(run, resume=True)[before:]

@@ -53,7 +53,7 @@ def test_a_full_disk_is_told_and_resume_ends_the_same(
     run = make_run(tmp_path, tiny, dropout=0.1)
     process = start(run, command=[PYTHON, "-c", FULL, str(run.path)])
 
-    assert 1 == process.wait(timeout=120)
+    assert 1 == process.wait(timeout=240)
     events = read_events(run.events_file)
     failure = events[-2]
     assert isinstance(failure, Failed)

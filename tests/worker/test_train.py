@@ -11,8 +11,12 @@ from core.runs.events import Checkpoint, Failed, Metrics, Phase, Sample, Warned
 from core.runs.folder import RunFolder
 from core.runs.outcomes import own_outcome, read_outcomes
 from core.runs.tail import read_events
+from tests.fakes.held_engine import held_command
 from tests.fakes.tiny_run import make_run
 from tests.worker.processes import finish, is_step, last, start, until, weights
+
+# Far more than a test waits for: such a run ends only because it is told to.
+ENDLESS = {"max_steps": 1_000_000}
 
 
 def test_a_run_ends_with_an_adapter_in_the_library(whole_run: RunFolder) -> None:
@@ -102,10 +106,11 @@ def test_pause_frees_the_process_and_resume_ends_the_same(
 ) -> None:
     """Paused after a few steps and resumed, a run makes the very same adapter."""
     run = make_run(tmp_path, tiny, dropout=0.1)
-    process = start(run)
+    command = held_command(3, run.orders / "pause", run.path)
+    process = start(run, command=command)
     until(process, run, is_step(3))
     run.order("pause")
-    status = process.wait(timeout=120)
+    status = process.wait(timeout=240)
     paused = last(read_events(run.events_file))
 
     ended = last(finish(run, resume=True))
@@ -123,11 +128,11 @@ def test_pause_frees_the_process_and_resume_ends_the_same(
 
 def test_sigterm_saves_and_pauses(tiny: Path, tmp_path: Path) -> None:
     """A logout leaves a paused run with a whole checkpoint of its last step."""
-    run = make_run(tmp_path, tiny, save_every=1000)
+    run = make_run(tmp_path, tiny, save_every=1000, **ENDLESS)
     process = start(run)
     until(process, run, is_step(2))
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=120)
+    process.wait(timeout=240)
     paused = last(read_events(run.events_file))
 
     assert "paused" == paused.status == run.status().status
@@ -136,16 +141,16 @@ def test_sigterm_saves_and_pauses(tiny: Path, tmp_path: Path) -> None:
 
 def test_stop_keeps_and_discard_drops(tiny: Path, tmp_path: Path) -> None:
     """A stopped run has an adapter of the steps done; a discarded one leaves nothing."""
-    kept = make_run(tmp_path / "kept", tiny)
+    kept = make_run(tmp_path / "kept", tiny, **ENDLESS)
     process = start(kept)
     until(process, kept, is_step(3))
     kept.order("stop")
-    process.wait(timeout=120)
-    dropped = make_run(tmp_path / "dropped", tiny)
+    process.wait(timeout=240)
+    dropped = make_run(tmp_path / "dropped", tiny, **ENDLESS)
     process = start(dropped)
     until(process, dropped, is_step(3))
     dropped.order("discard")
-    process.wait(timeout=120)
+    process.wait(timeout=240)
 
     ended = last(read_events(kept.events_file))
     assert "stopped" == ended.status
@@ -161,7 +166,8 @@ def test_stop_keeps_and_discard_drops(tiny: Path, tmp_path: Path) -> None:
 def test_save_now_writes_a_checkpoint(tiny: Path, tmp_path: Path) -> None:
     """The order to save writes a checkpoint and the training goes on to its end."""
     run = make_run(tmp_path, tiny, save_every=1000)
-    process = start(run)
+    command = held_command(2, run.orders / "save", run.path)
+    process = start(run, command=command)
     until(process, run, is_step(2))
     run.order("save")
     process.wait(timeout=240)
@@ -212,7 +218,7 @@ def test_bad_data_fails_with_its_line(tiny: Path, tmp_path: Path) -> None:
     with (tmp_path / "chats.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"messages": [{"role": "user", "content": "And now?"}]}\n')
     process = start(run)
-    status = process.wait(timeout=120)
+    status = process.wait(timeout=240)
     events = read_events(run.events_file)
     failures = [event for event in events if isinstance(event, Failed)]
 
@@ -226,11 +232,13 @@ def test_bad_data_fails_with_its_line(tiny: Path, tmp_path: Path) -> None:
 def test_two_workers_never_share_a_run(tiny: Path, tmp_path: Path) -> None:
     """The second worker on a folder leaves at once; the first is undisturbed."""
     run = make_run(tmp_path, tiny)
-    first = start(run)
+    go_on = tmp_path / "go-on"
+    first = start(run, command=held_command(1, go_on, run.path))
     until(first, run, lambda event: isinstance(event, Phase))
     second = start(run, resume=True)
 
-    assert 2 == second.wait(timeout=60)
+    assert 2 == second.wait(timeout=240)
+    go_on.touch()
     assert 0 == first.wait(timeout=240)
     assert "done" == last(read_events(run.events_file)).status
 
@@ -239,5 +247,5 @@ def test_a_run_that_has_begun_is_not_begun_again(whole_run: RunFolder) -> None:
     """Without --resume a run with checkpoints is refused and left as it was."""
     before = whole_run.events_file.read_bytes()
 
-    assert 2 == start(whole_run).wait(timeout=60)
+    assert 2 == start(whole_run).wait(timeout=240)
     assert before == whole_run.events_file.read_bytes()
