@@ -142,8 +142,8 @@ class Pip:
 def unreachable(what: str) -> SetupError:
     """Return the error of a machine that cannot fetch `what`."""
     return SetupError(
-        f"There is no way to pip's package index from here, so {what} could not be"
-        " fetched.",
+        f"There is no network, or no way through it to pip's package index, so {what}"
+        " could not be fetched.",
         hint="Connect to the network, or name the proxy in https_proxy, then start"
         " run.py again: it goes on from here.",
     )

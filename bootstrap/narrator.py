@@ -18,6 +18,7 @@ _FETCHING: Final = re.compile(r"\s*(?:Downloading|Using cached|Processing) (\S+)
 _LOOKING: Final = re.compile(r"Collecting ([\w.\[\]-]+)")
 _RETRYING: Final = re.compile(r"\s*WARNING: Retrying \(Retry\(total=(\d+)")
 _CUT_OFF: Final = re.compile(r"Max retries exceeded|Read timed out|incomplete-download")
+_THERE_ALREADY: Final = "Requirement already satisfied"
 _INSTALLING: Final = "Installing collected packages: "
 _INDENT: Final = " " * 6
 _LARGE_BYTES: Final = 20_000_000
@@ -57,7 +58,8 @@ class Narrator:
                 return  # long, and all alike: the last one is enough to show
         if found or _CUT_OFF.search(line):
             self.gave_up = True
-        self._last.append(line)
+        if not line.startswith(_THERE_ALREADY):
+            self._last.append(line)
         if found := _FETCHING.match(line):
             self._fetching = _package(found[1])
             self._paint(self._fetching)
