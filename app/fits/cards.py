@@ -18,9 +18,9 @@ from app.widgets.badge import Badge
 from app.widgets.buttons import SecondaryButton
 from app.widgets.card import Card
 from app.widgets.fields import SearchField, Segmented
-from app.widgets.fit_grid import FitGrid, GridCell, GridRow
+from app.widgets.fit_grid import FitGrid
 from app.widgets.heat_map import HeatMap
-from app.widgets.heat_paint import HeatCell, HeatGrid
+from app.widgets.heat_paint import HeatGrid
 from app.widgets.layout import STRETCH, boxed, grow, row
 from app.widgets.memory_bar import MemoryBar
 from app.widgets.notice import Notice
@@ -153,10 +153,7 @@ def heat_grid(view: HeatView) -> HeatGrid:
         columns=tuple(_length_text(n) for n in view.grid.lengths),
         row_title="sequences at once",
         column_title="tokens in each",
-        cells={
-            at: HeatCell(text=cell.text, tone=cell.tone, said=cell.said, fits=cell.fits)
-            for at, cell in view.cells.items()
-        },
+        cells=view.cells,
         chosen=view.chosen,
     )
 
@@ -217,22 +214,7 @@ class GridCard(Card):
         self.empty.setText(view.empty_text)
         self.empty.setVisible(bool(view.empty_text))
         self.table.setVisible(not view.empty_text)
-        self.table.show_rows(
-            view.columns,
-            tuple(
-                GridRow(
-                    key=line.id,
-                    name=line.name,
-                    detail=line.detail,
-                    cells=tuple(
-                        GridCell(text=cell.text, tone=cell.tone, tip=cell.tip)
-                        for cell in line.cells
-                    ),
-                    is_chosen=line.is_chosen,
-                )
-                for line in view.rows
-            ),
-        )
+        self.table.show_rows(view.columns, view.rows)
 
     def _on_filtered(self, key: str) -> None:
         self._model.show_only(cast("Shown", key))

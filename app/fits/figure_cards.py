@@ -9,7 +9,8 @@ from app.fits.figures_view import FiguresView, FormulaRow, UseRow
 from app.fits.viewmodel import FitsViewModel
 from app.widgets.card import Card
 from app.widgets.figure_table import Figure, FigureTable
-from app.widgets.fit_grid import FitGrid, GridCell, GridRow
+from app.widgets.fit_grid import FitGrid
+from app.widgets.grid_values import GridCell, GridRow
 from app.widgets.layout import divider
 from app.widgets.text import Text
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from app.fits.reckoning import best_price
 from app.fits.state import COMPARED, FitsState, Price, Prices
 from app.setup.words import METHOD_NAMES, TRAINABLE, plural, verdict_words
+from app.widgets.grid_values import GridCell, GridRow
 from core.estimate.answer import Verdict
 from core.models.facts import ModelFacts
 from core.plan.plan import MethodKind
 from core.units import bytes_text, count_text
-
-if TYPE_CHECKING:
-    from app.theme.tokens import Tone
 
 _ORDER: Final[dict[Verdict, int]] = {
     "fits": 0, "tight": 1, "fits-if-closed": 3, "unknown": 4, "too-large": 5
@@ -26,26 +24,6 @@ _SHORT: Final[dict[MethodKind, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriceCell:
-    """One method's need; with a tone it is a verdict."""
-
-    text: str = ""
-    tone: Tone | None = None
-    tip: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRow:
-    """One model."""
-
-    id: str
-    name: str
-    detail: str
-    cells: tuple[PriceCell, ...]
-    is_chosen: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GridView:
     """The whole table and what it comes to."""
 
@@ -53,7 +31,7 @@ class GridView:
     columns: tuple[str, ...]
     kinds: tuple[MethodKind, ...]
     """The method behind each column after the first."""
-    rows: tuple[ModelRow, ...]
+    rows: tuple[GridRow, ...]
     summary: str
     empty_text: str
 
@@ -108,14 +86,12 @@ def _matches(model: ModelFacts, state: FitsState) -> bool:
     return True
 
 
-def _row(
-    model: ModelFacts, kinds: tuple[MethodKind, ...], state: FitsState
-) -> ModelRow:
+def _row(model: ModelFacts, kinds: tuple[MethodKind, ...], state: FitsState) -> GridRow:
     prices = state.prices.get(model.id, {})
     cells = tuple(_cell(kind, prices.get(kind)) for kind in kinds)
     chosen = state.chosen is not None and state.chosen.id == model.id
-    return ModelRow(
-        id=model.id,
+    return GridRow(
+        key=model.id,
         name=model.name,
         detail=count_text(model.parameters) if model.parameters else "",
         cells=(*cells, _longest(model, prices, state)),
@@ -123,9 +99,9 @@ def _row(
     )
 
 
-def _cell(kind: MethodKind, price: Price | None) -> PriceCell:
+def _cell(kind: MethodKind, price: Price | None) -> GridCell:
     if price is None:
-        return PriceCell()
+        return GridCell()
     words, tone = verdict_words(price.estimate)
     text = bytes_text(price.estimate.process)
     if price.checkpointed is not None:
@@ -134,23 +110,23 @@ def _cell(kind: MethodKind, price: Price | None) -> PriceCell:
             f"{METHOD_NAMES[kind]}: {words} with gradient checkpointing."
             f" {price.checkpointed.reason} Without it {without}, which is too much."
         )
-        return PriceCell(text=text, tone="accent", tip=tip)
+        return GridCell(text=text, tone="accent", tip=tip)
     tip = f"{METHOD_NAMES[kind]}: {words}. {price.as_set.reason}"
-    return PriceCell(text=text, tone=tone, tip=tip)
+    return GridCell(text=text, tone=tone, tip=tip)
 
 
-def _longest(model: ModelFacts, prices: Prices, state: FitsState) -> PriceCell:
+def _longest(model: ModelFacts, prices: Prices, state: FitsState) -> GridCell:
     best = best_price(prices)
     if best is None:
-        return PriceCell(text="–" if prices else "", tip="Nothing fits as it is set.")
+        return GridCell(text="–" if prices else "", tip="Nothing fits as it is set.")
     length = state.longest.get(model.id)
     if length is None:
-        return PriceCell()
+        return GridCell()
     batch = plural(state.plan.train.batch_size, "sequence")
     how = METHOD_NAMES[best.estimate.method]
     if best.checkpointed is not None:
         how += ", gradient checkpointing"
-    return PriceCell(
+    return GridCell(
         text=f"{length:,}",
         tip=f"The longest that fits with {how} and {batch} at once: {length:,} tokens.",
     )

@@ -8,23 +8,12 @@ from typing import TYPE_CHECKING
 from app.fits.axes import Axes, axes
 from app.fits.state import FitsState
 from app.setup.words import METHOD_NAMES, plural, verdict_words
+from app.widgets.grid_values import HeatCell
 from core.estimate.answer import MemoryEstimate
 from core.units import GIB, bytes_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from app.theme.tokens import Tone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeatFigure:
-    """One cell: the figure in GiB, its verdict, and both in a sentence."""
-
-    text: str
-    tone: Tone
-    said: str
-    fits: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +22,7 @@ class HeatView:
 
     title: str
     grid: Axes
-    cells: Mapping[tuple[int, int], HeatFigure]
+    cells: Mapping[tuple[int, int], HeatCell]
     """By row and column."""
     chosen: tuple[int, int] | None
     frontier: str
@@ -63,11 +52,11 @@ def present_heat(state: FitsState) -> HeatView | None:
     )  # fmt: skip
 
 
-def _figure(batch: int, length: int, found: MemoryEstimate) -> HeatFigure:
+def _figure(batch: int, length: int, found: MemoryEstimate) -> HeatCell:
     words, tone = verdict_words(found)
     size = found.process / GIB
     free = f" of {bytes_text(found.available)}" if found.available is not None else ""
-    return HeatFigure(
+    return HeatCell(
         text=f"{size:.0f}" if size >= 99.5 else f"{size:.1f}",
         tone=tone,
         said=(

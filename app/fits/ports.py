@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from app.services import Services
 from app.setup.draft import draft_file
+from app.setup.ports import Estimator, formula_tensors
 from core import durable
 from core.errors import PlanError
-from core.estimate.answer import MemoryEstimate
 from core.estimate.learned import Outcome
-from core.estimate.loop import habits
-from core.estimate.memory import estimate, tensors
+from core.estimate.memory import estimate
 from core.hardware.budget import DeviceBudget, device_budget
 from core.hardware.machine import machine
 from core.models.facts import ModelFacts
@@ -25,22 +24,6 @@ from core.plan.codec import read_plan
 from core.plan.plan import Plan
 from core.planner.advice import Fit, fit_plan
 from core.runs.outcomes import read_outcomes
-
-
-class Estimator(Protocol):
-    """`core.estimate.memory.estimate`, as this page calls it."""
-
-    def __call__(
-        self,
-        plan: Plan,
-        shape: ModelShape,
-        budget: DeviceBudget,
-        *,
-        measured_tensors: int | None = None,
-        outcomes: Sequence[Outcome] = (),
-    ) -> MemoryEstimate:
-        """Return the peak memory of `plan`, as a dry run and earlier runs have it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +66,6 @@ def fits_ports(services: Services) -> FitsPorts:
         ),
         tensors=formula_tensors,
     )
-
-
-def formula_tensors(plan: Plan, shape: ModelShape, budget: DeviceBudget) -> int:
-    """Return the bytes of all tensors at the peak, as the formula has them."""
-    return tensors(plan, shape, habits(plan, budget, "tunesmith"))
 
 
 def read_draft(places: Places) -> Plan:

@@ -186,7 +186,7 @@ class FitsViewModel(QObject):
         """Work out the longest sequence of the models in these rows of the grid."""
         by_id = {model.id: model for model in self.state.listed or ()}
         rows = self.view.grid.rows[first : last + 1]
-        models = [by_id[row.id] for row in rows if row.id in by_id]
+        models = [by_id[row.key] for row in rows if row.key in by_id]
         self._figuring.measure(models, self.state)
 
     def make_fit(self) -> None:

@@ -42,6 +42,7 @@ Import from the module, not from here, so that a page loads only what it shows:
     part_table   PartTable().show_lines((PartLine(name=, size=, share=, what=, tip=,
                  series=), …)): a whole and its parts, with chips of the bar's colours.
     picture      save_png(widget, path, lines), ask_where(parent, name, chosen).
+    grid_values  GridCell, GridRow, HeatCell: what tables and maps of verdicts show.
     heat_map     HeatMap(name=).show_grid(heat_paint.HeatGrid(rows=, columns=, cells={at:
                  HeatCell(text=, tone=, said=, fits=)}, chosen=)): picked(row, column).
     fit_grid     FitGrid(name=, lines=).show_rows(columns, (GridRow(key=, name=,

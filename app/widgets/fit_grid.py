@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from PySide6.QtCore import (
@@ -27,8 +27,8 @@ from PySide6.QtWidgets import (
 )
 
 from app import theme
-from app.theme import Tone
 from app.widgets.badge import SHAPE_OF, paint_shape
+from app.widgets.grid_values import GridCell, GridRow
 from app.widgets.text import plain_tip
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -39,26 +39,6 @@ _NAME_PARTS: Final = 2.1
 """How many times as wide as the others the first column is."""
 _LEAST_NAME: Final = 104
 """Pixels a name needs to be told from the others; verdicts make room for it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridCell:
-    """A figure; with a tone it is a verdict and wears its mark."""
-
-    text: str = ""
-    tone: Tone | None = None
-    tip: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridRow:
-    """One model: its name, a second line, and a cell for each further column."""
-
-    key: str
-    name: str
-    detail: str = ""
-    cells: tuple[GridCell, ...] = ()
-    is_chosen: bool = False
 
 
 class _Rows(QAbstractTableModel):

@@ -12,6 +12,7 @@ from PySide6.QtGui import QBrush, QFontMetricsF, QPainter, QPen
 from app import theme
 from app.theme import Tone
 from app.widgets.badge import SHAPE_OF, paint_shape
+from app.widgets.grid_values import HeatCell
 
 Cell = tuple[int, int]
 """Row and column, counted from 0."""
@@ -20,16 +21,6 @@ _HATCHES: Final[dict[Tone, Qt.BrushStyle]] = {
     "warn": Qt.BrushStyle.BDiagPattern,
     "bad": Qt.BrushStyle.DiagCrossPattern,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeatCell:
-    """One answer: a short figure, its tone, and the whole of it in words."""
-
-    text: str
-    tone: Tone
-    said: str
-    fits: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

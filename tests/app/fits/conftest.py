@@ -10,9 +10,10 @@ import pytest
 from PySide6.QtCore import QThreadPool
 from pytestqt.qtbot import QtBot
 
-from app.fits.ports import FitsPorts, formula_tensors
+from app.fits.ports import FitsPorts
 from app.fits.viewmodel import FitsViewModel
 from app.qtwork.navigator import Navigator
+from app.setup.ports import formula_tensors
 from core.errors import ModelError
 from core.estimate.memory import estimate
 from core.hardware.budget import DeviceBudget, device_budget

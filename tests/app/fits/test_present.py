@@ -226,7 +226,7 @@ def test_models_stand_largest_first_that_fits(whole: FitsState) -> None:
     """What fits comes before what does not, and of it the largest first."""
     view = present_grid(whole)
 
-    assert [MIDDLE, SMALL, LARGE] == [row.id for row in view.rows]
+    assert [MIDDLE, SMALL, LARGE] == [row.key for row in view.rows]
     assert ("good", "bad") == (view.rows[0].cells[1].tone, view.rows[2].cells[1].tone)
     assert [True, False, False] == [row.is_chosen for row in view.rows]
     assert MIDDLE == getattr(largest_that_fits(whole), "id", "")
@@ -238,8 +238,8 @@ def test_models_are_filtered(whole: FitsState) -> None:
     fitting = present_grid(replace(whole, shown="fits"))
     here = present_grid(replace(whole, shown="here"))
 
-    assert [LARGE] == [row.id for row in by_name.rows]
-    assert [MIDDLE, SMALL] == [row.id for row in fitting.rows]
+    assert [LARGE] == [row.key for row in by_name.rows]
+    assert [MIDDLE, SMALL] == [row.key for row in fitting.rows]
     assert () == here.rows
     assert "No model matches" in here.empty_text
     assert "2 of 3 models fit" in by_name.summary
@@ -273,7 +273,7 @@ def test_what_fits_by_checkpointing_alone_says_so(whole: FitsState) -> None:
     state = replace(whole, prices={**whole.prices, SMALL: {"lora": price}})
     view = present_grid(state)
 
-    assert [MIDDLE, SMALL, LARGE] == [row.id for row in view.rows]
+    assert [MIDDLE, SMALL, LARGE] == [row.key for row in view.rows]
     cell = view.rows[1].cells[0]
     assert ("1.00 GiB", "accent") == (cell.text, cell.tone)
     assert "with gradient checkpointing" in cell.tip

@@ -15,9 +15,10 @@ from app import theme
 from app.qtwork.slices import Slices
 from app.theme import Tone
 from app.widgets.figure_table import Figure, FigureTable
-from app.widgets.fit_grid import FitGrid, GridCell, GridRow
+from app.widgets.fit_grid import FitGrid
+from app.widgets.grid_values import GridCell, GridRow, HeatCell
 from app.widgets.heat_map import HeatMap
-from app.widgets.heat_paint import HeatCell, HeatGrid, HeatPlaces, frontier
+from app.widgets.heat_paint import HeatGrid, HeatPlaces, frontier
 from app.widgets.picker import Picker
 from core.errors import PlanError
 
