@@ -28,7 +28,8 @@ from tests.fakes.tiny_run import make_run
 
 pytestmark = pytest.mark.slow
 
-_PATIENCE_MS = 120_000  # a child imports torch, on a machine others use as well
+# Far more than a test waits for: such a run ends only because it is told to.
+ENDLESS = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,8 @@ def launcher() -> Iterator[RunLauncher]:
     launcher = RunLauncher()
     yield launcher
     for child in launcher._children:
-        child.wait(timeout=60)
+        child.kill()
+        child.wait()
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def runs_page(
 
 
 def wait_for_state(qtbot: QtBot, page: RunsPage, state: str) -> None:
-    qtbot.waitUntil(lambda: page.panel.badge.text == state, timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: page.panel.badge.text == state)
 
 
 def steps_drawn(page: RunsPage) -> list[float]:
@@ -71,7 +73,11 @@ def steps_drawn(page: RunsPage) -> list[float]:
 
 
 def started(
-    places: Places, tiny: Path, launcher: RunLauncher, page: RunsPage, steps: int = 400
+    places: Places,
+    tiny: Path,
+    launcher: RunLauncher,
+    page: RunsPage,
+    steps: int = ENDLESS,
 ) -> RunFolder:
     run = make_run(places.home, tiny, max_steps=steps)
     launcher.start(run)
@@ -89,25 +95,23 @@ def test_a_run_is_paused_resumed_killed_and_kept(
     """Every button does to the real engine what it says, and no step is drawn twice."""
     run = started(places, tiny, launcher, runs_page)
     buttons = runs_page.panel.buttons
-    qtbot.waitUntil(lambda: len(steps_drawn(runs_page)) > 5, timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(steps_drawn(runs_page)) > 5)
 
     buttons.pause.click()
     wait_for_state(qtbot, runs_page, "Paused")
     at_pause = len(steps_drawn(runs_page))
 
     buttons.resume.click()
-    qtbot.waitUntil(
-        lambda: len(steps_drawn(runs_page)) > at_pause + 5, timeout=_PATIENCE_MS
-    )
+    qtbot.waitUntil(lambda: len(steps_drawn(runs_page)) > at_pause + 5)
     os.kill(run.status().pid or 0, signal.SIGKILL)
     wait_for_state(qtbot, runs_page, "Interrupted")
 
     buttons.keep.trigger()  # wakes it, lets it save its adapter, ends it
     wait_for_state(qtbot, runs_page, "Stopped")
+    qtbot.waitUntil(buttons.chat.isVisible)
 
     drawn = steps_drawn(runs_page)
     assert [float(step) for step in range(1, len(drawn) + 1)] == drawn
-    assert buttons.chat.isVisible()
     assert [run.run_id] == [record.run_id for record in all_adapters(places)]
 
 
@@ -121,6 +125,7 @@ def test_a_finished_run_leads_over_the_library_into_the_chat(
     """The adapter is found in the library and answers beside its base."""
     started(places, tiny, launcher, runs_page, steps=6)
     wait_for_state(qtbot, runs_page, "Done")
+    qtbot.waitUntil(runs_page.panel.buttons.chat.isVisible)
     assert runs_page.panel._view is not None
     adapter_id = runs_page.panel._view.adapter_id
 
@@ -142,7 +147,7 @@ def test_a_finished_run_leads_over_the_library_into_the_chat(
     chat.show()
     model.set_sampling(Sampling(max_tokens=8))
     chat.open_with(adapter_id)
-    qtbot.waitUntil(lambda: chat.side.state.text == "Ready", timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: chat.side.state.text == "Ready")
 
     assert model.send("hello")
 
@@ -150,7 +155,7 @@ def test_a_finished_run_leads_over_the_library_into_the_chat(
         answers = model.transcript.turns[0].answers
         assert [True, True] == [answer.is_over for answer in answers]
 
-    qtbot.waitUntil(answered, timeout=_PATIENCE_MS)
+    qtbot.waitUntil(answered)
     base, adapted = model.transcript.turns[0].answers
     assert ("", "") == (base.problem, adapted.problem)
     assert base.tokens > 0
@@ -169,7 +174,7 @@ def test_discard_leaves_nothing_but_the_story(
 ) -> None:
     """Adapter and checkpoints go; curve, log and plan stay."""
     run = started(places, tiny, launcher, runs_page)
-    qtbot.waitUntil(lambda: len(steps_drawn(runs_page)) > 5, timeout=_PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(steps_drawn(runs_page)) > 5)
 
     runs_page.panel._discard()
     wait_for_state(qtbot, runs_page, "Stopped")

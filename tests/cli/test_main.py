@@ -143,7 +143,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
     )  # fmt: skip
     assert child.stdout is not None
     child.stdout.close()
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=240)
 
     assert b"" == err
 

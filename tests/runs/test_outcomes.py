@@ -226,7 +226,7 @@ def test_processes_that_write_at_once_tear_no_line(tmp_path: Path) -> None:
         for letter in "abcd"
     ]
 
-    assert [0] * 4 == [writer.wait(timeout=60) for writer in writers]
+    assert [0] * 4 == [writer.wait(timeout=240) for writer in writers]
 
     first, *lines = path.read_text().splitlines()
     assert '{"half' == first

@@ -443,8 +443,9 @@ def test_a_flood_of_events_paints_at_most_15_times_a_second(desk: Desk) -> None:
     assert 20_001 == len(views[-1].curves.loss)
     # what one look at the folder finds, events and status, is one picture
     assert len(views) <= len(looks) + 2
-    # one more than time allows: the first of a burst is painted without waiting long
-    assert len(views) <= (stamps[-1] - stamps[0]) / 66 + 2
+    # one more than time allows: the first of a burst is painted without waiting long;
+    # and Qt's timers may come 5 % early
+    assert len(views) <= (stamps[-1] - stamps[0]) / (0.95 * 66) + 2
 
 
 def test_charts_are_drawn_as_they_come_into_sight(desk: Desk) -> None:
