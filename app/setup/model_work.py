@@ -23,6 +23,7 @@ from core.plan.fields import with_value
 from core.plan.plan import MethodKind, Plan
 from core.plan.problems import out_of_limits
 
+_SCREENFUL: Final = 12  # models whose badges are shown before the rest have theirs
 _SLICE_MS: Final = 6  # well under a frame, so that painting goes on between
 Prices = Mapping[MethodKind, MemoryEstimate]
 
@@ -146,7 +147,7 @@ class ModelWork(QObject):
             return
         self._priced_for = asked
         self._pricing = Pricing(
-            left=list(listed), plan=plan, budget=budget, outcomes=outcomes
+            left=list(reversed(listed)), plan=plan, budget=budget, outcomes=outcomes
         )
         self._idle.start(0)
 
@@ -157,6 +158,8 @@ class ModelWork(QObject):
         while job is not None and job.left and since.elapsed() < _SLICE_MS:
             model = job.left.pop()
             job.prices[model.id] = self._price_of(model, job)
+            if not self.state.fits and len(job.prices) == _SCREENFUL:
+                self._set(fits=dict(job.prices))
         if job is None or not job.left:
             self._idle.stop()
             self._pricing = None

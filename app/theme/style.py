@@ -50,7 +50,7 @@ QToolTip { background: $tooltip; color: $on_tooltip; border: 0; padding: 7px 10p
 """
 
 _BUTTONS: Final = """
-QPushButton { border: 1px solid $control_line; border-radius: $radius;
+QPushButton { border: 1px solid $control_line; border-radius: $radius; outline: 0;
   padding: 6px 14px; min-height: $field_height; background: $surface;
   color: $text; font-weight: 500; }
 QPushButton:hover { background: $hover; }

@@ -15,7 +15,8 @@ from app.setup.model_work import ModelWork
 from app.setup.ports import Ports, hub_environment
 from core.models.find import all_models, find_model, shape_of
 from core.models.starter import STARTER_NAME
-from tests.app.setup.made import facts
+from core.plan.plan import Plan
+from tests.app.setup.made import BUDGET, facts
 from tests.models.hub_stub import HubStub, serving
 from tests.models.test_hub import environment, files, safetensors
 
@@ -45,6 +46,20 @@ def test_the_starter_is_listed_first(qtbot: QtBot, work: ModelWork) -> None:
     assert listed is not None
     assert "starter" == listed[0].id
     assert len(listed) > 10
+
+
+def test_the_models_in_view_are_priced_first(qtbot: QtBot, work: ModelWork) -> None:
+    """A first screenful has its badges before a hundred others have theirs."""
+    with qtbot.waitSignal(work.changed):
+        work.refresh()
+    listed = [model.id for model in work.state.listed or ()]
+    seen: list[list[str]] = []
+    work.changed.connect(lambda: seen.append(list(work.state.fits)))
+    work.price(Plan(), BUDGET)
+    qtbot.waitUntil(lambda: bool(seen) and len(seen[-1]) == len(listed))
+
+    assert len(seen[0]) < len(listed)
+    assert listed[: len(seen[0])] == seen[0]
 
 
 def test_a_search_offline_is_refused_in_words(qtbot: QtBot, work: ModelWork) -> None:
