@@ -106,7 +106,7 @@ def new_run(
     budget = budget or device_budget()
     _require_sound(problems(plan))
     facts = find_model(plan.model.id, places)
-    _require_here(facts)
+    require_here(facts)
     _require_sound(problems(plan, context_length=facts.context_length))
     shape, outcomes = shape_of(facts, places), read_outcomes(places)
     _require_sound(_target_problems(plan, shape))
@@ -222,11 +222,22 @@ def unsound(errors: Sequence[Problem]) -> PlanError:
     )
 
 
-def _require_here(facts: ModelFacts) -> None:
+def require_here(facts: ModelFacts) -> Path:
+    """Return the folder of a model that can be run here.
+
+    Raises:
+        ModelError: It cannot, or is not on this disk; says how to get it.
+    """
     if facts.problem:
         raise ModelError("model.unusable", facts.problem, hint=facts.hint)
     if facts.path is not None:
-        return
+        return facts.path
+    if facts.source == "local":
+        raise ModelError(
+            "model.no_weights",
+            f"{facts.id} says how a model is built, but holds no weights.",
+            hint=facts.hint or "Give the folder that holds the weights too.",
+        )
     if facts.source == "starter":
         raise ModelError(
             "model.starter_not_made",

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from core.chat.events import (
@@ -15,12 +14,11 @@ from core.chat.events import (
     encode_event,
 )
 from core.cli.console import Console
+from core.cli.local_model import model_path
 from core.cli.request import Request
-from core.cli.starter import ensure_starter
 from core.cli.voices import Choir, voice_named
-from core.errors import ModelError, RequestError
+from core.errors import RequestError
 from core.library import shelf
-from core.models.find import find_model
 
 _BASE = Voice()
 
@@ -29,13 +27,13 @@ def chat(request: Request) -> int:
     """Answer one prompt, or talk until the input ends."""
     arguments = request.arguments
     voices = [voice_named(wanted, request.places) for wanted in arguments.adapter]
-    model_path = _model_path(request, voices)
+    sampling = _sampling(request)  # refused before a model is loaded for nothing
+    path = model_path(request, arguments.model or _base_of(request, voices))
     speaker = _Speaker(request.console)
     with Choir(tell=speaker.tell) as choir:
-        choir.load(model_path, quantized=arguments.quantized)
-        if arguments.prompt is not None:
-            return _once(request, choir, speaker, [_BASE, *voices])
-        return _talk(request, choir, speaker, [_BASE, *voices])
+        choir.load(path, quantized=arguments.quantized)
+        answer = _talk if arguments.prompt is None else _once
+        return answer(request, choir, speaker, [_BASE, *voices], sampling)
 
 
 def answer_document(answered: Answered) -> dict[str, Any]:
@@ -80,11 +78,15 @@ class _Speaker:
 
 
 def _once(
-    request: Request, choir: Choir, speaker: _Speaker, voices: list[Voice]
+    request: Request,
+    choir: Choir,
+    speaker: _Speaker,
+    voices: list[Voice],
+    sampling: Sampling,
 ) -> int:
     messages = [*_system(request), _said("user", request.arguments.prompt)]
     speaker.introduce(voices)
-    answers = choir.ask(messages, voices, _sampling(request))
+    answers = choir.ask(messages, voices, sampling)
     document = {"answers": [answer_document(answered) for answered in answers]}
     # a person has read the answers as they came
     request.console.answer(document, "")
@@ -92,10 +94,13 @@ def _once(
 
 
 def _talk(
-    request: Request, choir: Choir, speaker: _Speaker, voices: list[Voice]
+    request: Request,
+    choir: Choir,
+    speaker: _Speaker,
+    voices: list[Voice],
+    sampling: Sampling,
 ) -> int:
     """Talk with all voices; each keeps its own thread of the conversation."""
-    sampling = _sampling(request)
     threads = [_system(request) for _ in voices]
     answers: list[dict[str, Any]] = []
     if sys.stdin.isatty():
@@ -119,20 +124,6 @@ def _lines(console: Console) -> Iterator[str]:
             return
         if line.strip():
             yield line.strip()
-
-
-def _model_path(request: Request, voices: list[Voice]) -> Path:
-    wanted = request.arguments.model or _base_of(request, voices)
-    if wanted == "starter":
-        ensure_starter(request)
-    facts = find_model(wanted, request.places)
-    if facts.path is None:
-        raise ModelError(
-            "model.not_here",
-            f"{wanted} is not on this disk.",
-            hint=f"“tunesmith models download {wanted}” fetches it.",
-        )
-    return facts.path
 
 
 def _base_of(request: Request, voices: list[Voice]) -> str:
@@ -162,15 +153,22 @@ def _said(role: str, content: str) -> dict[str, str]:
 
 def _sampling(request: Request) -> Sampling:
     arguments = request.arguments
-    if arguments.max_tokens < 1 or arguments.temperature < 0:
-        raise RequestError(
-            "usage",
-            "--max-tokens must be at least 1 and --temperature at least 0.",
-            hint="Leave them out for a greedy answer of at most 256 tokens.",
-        )
+    _require_within("--max-tokens", arguments.max_tokens, 1, 1 << 24)
+    _require_within("--temperature", arguments.temperature, 0, 100)
+    _require_within("--top-p", arguments.top_p, 0, 1)
+    _require_within("--seed", arguments.seed, 0, (1 << 63) - 1)
     return Sampling(
         temperature=arguments.temperature,
         top_p=arguments.top_p,
         max_tokens=arguments.max_tokens,
         seed=arguments.seed,
     )
+
+
+def _require_within(flag: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:  # so said, it refuses what is no number, too
+        raise RequestError(
+            "usage.value",
+            f"{flag} cannot be {value}; it must lie between {low:,} and {high:,}.",
+            hint="“tunesmith chat --help” says what there is without it.",
+        )

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any, cast
 
+from core.cli.local_model import model_path
+from core.cli.plan_flags import flag_value
 from core.cli.request import Request
-from core.cli.starter import ensure_starter, follow_task
-from core.errors import ModelError
-from core.models.find import find_model
-from core.plan.codec import parse_value
+from core.cli.starter import follow_task
 from core.plan.fields import BY_KEY
 
 _SHOWN_PROBLEMS = 20
@@ -33,32 +32,15 @@ def preview(request: Request) -> int:
 def _order(request: Request) -> dict[str, Any]:
     order: dict[str, Any] = {
         "files": [str(Path(name).absolute()) for name in request.arguments.files],
-        "model_path": _model_path(request),
     }
     for key in ("format", "columns", "train_on", "eval_fraction", "seed", "seq_len"):
         given = request.get(key)
         section = "train" if key in {"seed", "seq_len"} else "data"
-        if isinstance(given, str):
-            given = parse_value(BY_KEY[f"{section}.{key}"], given)
         if given is not None:
-            order[key] = given
-    return order
-
-
-def _model_path(request: Request) -> str | None:
+            order[key] = flag_value(BY_KEY[f"{section}.{key}"], given)
     wanted = request.get("model")
-    if not wanted:
-        return None
-    if wanted == "starter":
-        ensure_starter(request)
-    facts = find_model(wanted, request.places)
-    if facts.path is None:
-        raise ModelError(
-            "model.not_here",
-            f"{wanted} is not on this disk.",
-            hint=f"“tunesmith models download {wanted}” fetches it.",
-        )
-    return str(facts.path)
+    order["model_path"] = None if wanted is None else str(model_path(request, wanted))
+    return order
 
 
 def _check_text(found: dict[str, Any]) -> str:

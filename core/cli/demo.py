@@ -18,9 +18,10 @@ from core.cli.voices import Choir
 from core.data.load import accepted_rows, load
 from core.data.rows import Chat
 from core.data.split import split
-from core.errors import Interrupted, RequestError
+from core.errors import Interrupted, RequestError, reason_of
 from core.library import shelf
 from core.models.find import find_model
+from core.places import expanded
 from core.plan.plan import Plan
 from core.prepare import check, demo_plan, new_run
 from core.runs.folder import RunFolder
@@ -41,13 +42,14 @@ class Sample:
 
 def demo(request: Request) -> int:
     """Train a first adapter, ask it beside its base, and answer with the proof."""
-    steps = request.get("steps", default=0)
-    if steps < 0:
+    steps = request.arguments.steps
+    if steps is not None and steps < 1:
         raise RequestError(
             "usage", "--steps must be at least 1.", hint="Leave it out for the default."
         )
+    _make_out(request)
     ensure_starter(request)
-    plan = demo_plan(request.places, steps)
+    plan = demo_plan(request.places, steps or 0)
     _tell_estimate(request, plan)
     run = new_run(plan, request.places)
     follower = started(request, run)
@@ -99,6 +101,25 @@ def ask_both(
     return samples
 
 
+def _out(request: Request) -> Path | None:
+    named: Path | None = request.get("out")
+    return None if named is None else expanded(named).absolute()
+
+
+def _make_out(request: Request) -> None:
+    """Make the folder that ``--out`` names: found out before minutes of training."""
+    out = _out(request)
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise RequestError(
+            "demo.out",
+            f"{out} cannot hold the chart: {reason_of(err)}.",
+            hint="Give another folder with --out, or leave it out.",
+        ) from err
+
+
 def _left(run: RunFolder) -> Interrupted:
     return Interrupted(
         "run.paused",
@@ -126,8 +147,8 @@ def _tell_estimate(request: Request, plan: Plan) -> None:
 
 
 def _chart(request: Request, run: RunFolder, document: Mapping[str, Any]) -> Path:
-    out: Path = (request.get("out") or run.path).expanduser().absolute()
-    path = out / "loss.png"
+    out = _out(request)
+    path = (run.path if out is None else out) / "loss.png"
     points = curve(read_events(run.events_file))
     plan = run.plan()
     model = find_model(plan.model.id, request.places)

@@ -65,8 +65,8 @@ def run_document(
     """Return what interfaces.md promises of ``train``, ``resume``, ``pause``, ``stop``.
 
     ``predicted_memory`` counts what ``peak_memory`` measures: allocated bytes on a GPU,
-    growth of the process on a CPU. ``memory`` holds it beside the peak, for the largest
-    batch there really was.
+    growth of the process on a CPU, and once the run has a peak it is for the largest
+    batch there really was; ``memory.planned`` is for rows of full length.
     """
     if state is None:
         follower = Follower(run)
@@ -88,7 +88,9 @@ def run_document(
         "best_step": line.best_step,
         "tokens_per_s": line.tokens_per_s,
         "peak_memory": line.peak_memory,
-        "predicted_memory": planned_memory(run.facts()),
+        "predicted_memory": (
+            memory.predicted if memory else planned_memory(run.facts())
+        ),
         "memory": memory and _memory_document(memory),
     }
 

@@ -218,12 +218,14 @@ class _Grower:
         )
         preview.add_argument("--train-on", choices=("answers", "everything"))
         for parser in (check, preview):
-            parser.add_argument("--model", metavar="M", help=_MODEL_HELP)
-            parser.add_argument("--seq-len", type=int, metavar="N")
+            parser.add_argument(
+                "--model", metavar="M", help=_MODEL_HELP, required=parser is preview
+            )
+            parser.add_argument("--seq-len", metavar="N")
             parser.add_argument("--format", metavar="NAME")
             parser.add_argument("--columns", metavar="ROLE=COLUMN,…")
-        check.add_argument("--eval-fraction", type=float, metavar="X")
-        check.add_argument("--seed", type=int, metavar="N")
+        check.add_argument("--eval-fraction", metavar="X")
+        check.add_argument("--seed", metavar="N")
 
     def _plans(self) -> None:
         plan = self._command("plan", "", "write, print or check a plan file")

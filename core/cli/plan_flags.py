@@ -47,10 +47,20 @@ def plan_with_flags(plan: Plan, arguments: argparse.Namespace) -> Plan:
     for field in FIELDS:
         given = getattr(arguments, f"{_PREFIX}{field.key}", None)
         if given is not None:
-            value = given if isinstance(given, bool) else parse_value(field, given)
-            _require_within(field, value)
+            value = given if isinstance(given, bool) else flag_value(field, given)
             plan = with_value(plan, field.key, value)
     return plan
+
+
+def flag_value(field: PlanField, given: str) -> Any:
+    """Return what the text of a flag means for its key.
+
+    Raises:
+        PlanError: It is of the wrong kind, or beyond what the key allows.
+    """
+    value = parse_value(field, given)
+    _require_within(field, value)
+    return value
 
 
 def given_keys(arguments: argparse.Namespace) -> tuple[str, ...]:

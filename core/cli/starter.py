@@ -1,5 +1,6 @@
 """The starter model, made when it is first wanted."""
 
+import time
 from typing import Any
 
 from core.cli.request import Request
@@ -34,7 +35,7 @@ def follow_task(request: Request, name: str, order: dict[str, Any]) -> dict[str,
             if event.get("kind") == "result":
                 found = event
             else:
-                request.console.event(event)
+                request.console.event({"t": time.time(), **event})
                 request.console.draw(_progress(event))
     except KeyboardInterrupt:
         task.cancel()

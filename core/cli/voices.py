@@ -1,5 +1,6 @@
 """The base and its adapters, answering through the chat worker."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,12 @@ def voice_named(wanted: str, places: Places) -> Voice:
     name, at, scale_text = wanted.rpartition("@")
     scale = _number(scale_text) if at else None
     name, scale = (wanted, 1.0) if scale is None else (name, scale)
+    if not math.isfinite(scale):
+        raise LibraryError(
+            "library.scale",
+            f"An adapter cannot speak at the strength {scale_text}.",
+            hint="1 is as it was trained, 0.5 is half of that.",
+        )
     folder = expanded(name)
     if is_file(folder / "adapter_config.json"):
         require_usable(folder)

@@ -210,4 +210,7 @@ def _together(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _size(file: str) -> int:
-    return Path(file).stat().st_size
+    try:
+        return Path(file).stat().st_size
+    except OSError:  # said in words when it is this file's turn to be read
+        return 0

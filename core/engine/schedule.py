@@ -60,9 +60,10 @@ def learning_rate(training: Training, *, step: int, steps: int) -> float:
     """Return the learning rate of optimiser step `step` (1-based) of `steps`.
 
     Linear warm-up over ``warmup_ratio`` of the run, then the schedule, as in
-    transformers' ``get_scheduler`` (cosine: half a period, to zero).
+    transformers' ``get_scheduler`` (cosine: half a period, to zero). The last step is
+    never part of the warm-up: a run of one step would learn nothing at rate zero.
     """
-    warmup = math.ceil(training.warmup_ratio * steps)
+    warmup = min(math.ceil(training.warmup_ratio * steps), steps - 1)
     before = step - 1
     if before < warmup:
         return training.learning_rate * before / warmup

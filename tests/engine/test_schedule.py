@@ -32,6 +32,14 @@ def test_learning_rate_is_that_of_transformers(name: str, warmup_ratio: float) -
     assert found == pytest.approx(expected, rel=1e-12, abs=1e-18)
 
 
+@pytest.mark.parametrize("name", ["cosine", "linear", "constant"])
+def test_a_run_of_one_step_learns(name: str) -> None:
+    """Its one step is no warm-up, whose first step has rate zero."""
+    training = Training(scheduler=name, warmup_ratio=0.05)
+
+    assert training.learning_rate == learning_rate(training, step=1, steps=1)
+
+
 def test_max_steps_wins_over_epochs() -> None:
     """A number of steps in the plan is the number of steps of the run."""
     training = Training(max_steps=7, epochs=100.0, gradient_accumulation=2)
