@@ -63,8 +63,8 @@ class _FrozenHeadLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> Any:
         (gradient_NH,) = ctx.saved_tensors
-        gradient_NH = gradient_NH * grad_outputs[0].to(gradient_NH.dtype)
-        return gradient_NH, None, None, None, None, None
+        # the factor stays fp32: a loss scale of 2^16 is no number of fp16
+        return gradient_NH * grad_outputs[0], None, None, None, None, None
 
 
 def _loss_and_error(

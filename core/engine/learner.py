@@ -113,7 +113,9 @@ class Learner:
             WorkFailed: The loss or the gradients are not finite. The weights are as
                 they were before the step.
         """
-        self._scaler.unscale_(self.optimizer)
+        learnt = any(weight.grad is not None for weight in self._trainable.values())
+        if learnt:  # the scaler stumbles over a step in which nothing was
+            self._scaler.unscale_(self.optimizer)
         limit = self._training.max_grad_norm or math.inf
         norm = nn.utils.clip_grad_norm_(list(self._trainable.values()), limit)
         figures = StepFigures(loss=self._loss_sum.item(), grad_norm=float(norm))
@@ -122,8 +124,9 @@ class Learner:
             raise _diverged(figures)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        self._scaler.step(self.optimizer)
-        self._scaler.update()
+        if learnt:
+            self._scaler.step(self.optimizer)
+            self._scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         return figures
 

@@ -5,7 +5,7 @@ no remote code, the attention kernel named by us and not by the model's config.
 """
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -80,12 +80,14 @@ def load_base(
     _require_whole(folder, found)
     model.requires_grad_(requires_grad=False)
     model.config.use_cache = False
-    _give_back_memory(compute)
+    # The 16-bit copies made while quantising leave holes in the allocator's pool; a
+    # pool emptied now starts the training without them.
+    give_back_memory(compute)
     return cast("PreTrainedModel", model)
 
 
 @contextmanager
-def _faults_told_at_once() -> Iterator[None]:
+def _faults_told_at_once() -> Generator[None]:
     """Let what fails while a weight is quantised be raised as it is.
 
     transformers notes it, goes on with the next weight and ends with an error that no
@@ -93,7 +95,7 @@ def _faults_told_at_once() -> Iterator[None]:
     """
 
     @contextmanager
-    def told(*_: Any, **__: Any) -> Iterator[None]:
+    def told(*_: Any, **__: Any) -> Generator[None]:
         yield
 
     with patch.object(core_model_loading, "log_conversion_errors", told):
@@ -146,9 +148,8 @@ def _four_bits(method: Method | None, compute: Compute) -> BitsAndBytesConfig | 
     )
 
 
-def _give_back_memory(compute: Compute) -> None:
-    # The 16-bit copies made while quantising leave holes in the allocator's pool; a
-    # pool emptied now starts the training without them.
+def give_back_memory(compute: Compute) -> None:
+    """Return to the device what nothing refers to any more."""
     gc.collect()
     if compute.on_gpu:
         torch.cuda.empty_cache()

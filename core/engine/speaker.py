@@ -20,7 +20,7 @@ from core.engine.attach import attach, checked, linear_sizes, set_scale
 from core.engine.device import Compute
 from core.engine.load import load_base
 from core.engine.tokenizer import open_tokenizer
-from core.errors import RequestError
+from core.errors import RequestError, WorkFailed
 from core.plan.plan import Method
 
 _HALF_A_CHARACTER = "\ufffd"
@@ -175,6 +175,13 @@ def _drawn(
     if sampling.top_p < 1.0:
         logits_V = _nucleus(logits_V, sampling.top_p)
     chances_V = torch.softmax(logits_V, dim=-1)
+    if not torch.isfinite(chances_V).all():  # on CUDA multinomial would end the process
+        raise WorkFailed(
+            "chat.nan",
+            "The model's answer is no longer made of finite numbers.",
+            hint="Choose fp32 or, on a card that has it, bf16; an adapter that diverged"
+            " speaks like this too.",
+        )
     return int(torch.multinomial(chances_V, 1, generator=chance))
 
 

@@ -34,6 +34,11 @@ from core.worker.channel import private_stdout
 if TYPE_CHECKING:
     from core.engine.speaker import Speaker
 
+_ROOMIER = (
+    "Close other programs, hold the base in 4 bits, choose a smaller one, or start a new"
+    " conversation: a long one takes memory too."
+)
+
 
 class Inbox:
     """Orders in their turn. `Hush` does not wait: it stops what was asked before it."""
@@ -66,7 +71,7 @@ class Inbox:
         self._orders.put((self._asked + 1, Quit()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Chat:
     """What is in memory: nothing yet, or a base that speaks."""
 
@@ -90,12 +95,13 @@ def chat() -> int:
             case Hush():
                 continue
             case Load():
-                state = _Chat()  # free the old base before the new one comes
-                state = _Chat(_attempt(lambda o=order: _load(o, tell), tell, 0))
+                state.speaker = (
+                    None  # nothing else holds the old base: room for the new
+                )
+                state.speaker = _attempt(lambda o=order: _load(o, tell), tell, 0)
             case Ask():
-                speaker = state.speaker
                 _attempt(
-                    lambda o=order, s=speaker, n=number: _answer(s, o, n, inbox, tell),
+                    lambda o=order, n=number: _answer(state.speaker, o, n, inbox, tell),
                     tell,
                     order.request,
                 )
@@ -106,21 +112,18 @@ def _attempt(work: Any, tell: Any, request: int) -> Any:
     try:
         return work()
     except BaseException as err:  # noqa: BLE001 - process boundary: the chat lives on
-        told = _translated(err)
-        if told is None:
-            traceback.print_exception(err, file=sys.stderr)
-            message = f"Something went wrong inside: {type(err).__name__}: {err}"
-            tell(ChatFailed(code="bug", message=message, request=request))
-        else:
-            tell(
-                ChatFailed(
-                    code=told.code,
-                    message=told.message,
-                    hint=told.hint,
-                    request=request,
-                )
-            )
+        tell(_failed(err, request))
         return None
+
+
+def _failed(err: BaseException, request: int) -> ChatFailed:
+    told = _translated(err)
+    if told is None:
+        traceback.print_exception(err, file=sys.stderr)
+        message = f"Something went wrong inside: {type(err).__name__}: {err}"
+        return ChatFailed(code="bug", message=message, request=request)
+    hint = _ROOMIER if told.code == "memory.out" else told.hint
+    return ChatFailed(code=told.code, message=told.message, hint=hint, request=request)
 
 
 def _translated(err: BaseException) -> TunesmithError | None:
@@ -134,11 +137,13 @@ def _translated(err: BaseException) -> TunesmithError | None:
 def _load(order: Load, tell: Any) -> "Speaker":
     tell(Loading(what="engine"))
     from core.engine.device import compute_for, use_physical_cores
+    from core.engine.load import give_back_memory
     from core.engine.meter import MemoryMeter
     from core.engine.speaker import Speaker
 
     use_physical_cores()
     compute = compute_for(_dtype(order.compute_dtype))
+    give_back_memory(compute)  # of the base before
     tell(Loading(what="model"))
     meter = MemoryMeter(compute)
     speaker = Speaker(

@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM
 
 from core.chat.events import Sampling, Voice
 from core.engine.device import Compute
-from core.engine.speaker import Speaker
-from core.errors import LibraryError, RequestError
+from core.engine.speaker import Speaker, _drawn
+from core.errors import LibraryError, RequestError, WorkFailed
 from core.library.facts import AdapterFacts, write_facts
 from tests.fakes.tiny_model import make_tiny_model
 
@@ -142,6 +142,17 @@ def test_sampling_filters_are_those_of_transformers(tiny: Path) -> None:
     greedy = answer(speaker, Voice())
     assert greedy == answer(speaker, Voice(), temperature=0.7, top_k=1)
     assert greedy == answer(speaker, Voice(), temperature=0.7, top_p=1e-9)
+
+
+def test_numbers_that_are_none_end_the_answer_and_not_the_process() -> None:
+    """On CUDA drawing among them is an assertion that takes the whole chat along."""
+    chance = torch.Generator().manual_seed(0)
+
+    with pytest.raises(WorkFailed, match="finite") as caught:
+        _drawn(
+            torch.tensor([1.0, torch.nan, 2.0]), [0], Sampling(temperature=1.0), chance
+        )
+    assert "chat.nan" == caught.value.code
 
 
 def test_words_join_to_the_whole_text(tiny: Path) -> None:

@@ -118,3 +118,18 @@ def test_no_trained_token_costs_nothing() -> None:
     loss.backward()
 
     assert 0.0 == loss.item()
+
+
+def test_a_loss_scale_is_no_number_of_half_precision() -> None:
+    """A scaler begins with 2^16 and fp16 ends below: the product alone is 16-bit."""
+    torch.manual_seed(3)
+    layer = nn.Linear(8, 16, bias=False, dtype=torch.float16).requires_grad_(False)
+    hidden = torch.randn(4, 8, dtype=torch.float16, requires_grad=True)
+    targets = torch.tensor([1, 2, 3, 4])
+
+    loss = LossHead(layer, soft_cap=0.0, scale=1.0).loss_sum(hidden, targets)
+    (loss * 2.0**16).backward()
+
+    assert hidden.grad is not None
+    assert torch.isfinite(hidden.grad).all()
+    assert hidden.grad.abs().max() > 1000

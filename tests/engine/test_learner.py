@@ -277,3 +277,28 @@ def test_padding_is_never_seen() -> None:
     assert [0, 1, 64 + 38] == batch.places.tolist()
     assert [2, 3, 39] == batch.targets.tolist()
     assert 43 == batch.tokens
+
+
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_half_precision_learns_and_passes_over_empty_steps(
+    tiny: Path, checkpointing: bool
+) -> None:
+    """The loss scaler lets steps through, and one without a trained token too."""
+    half = Compute(device=torch.device("cpu"), dtype_name="fp16")
+    training = Training(gradient_checkpointing=checkpointing)
+    base = load_base(tiny, compute=half)
+    learner = Learner(
+        add_adapter(base, Method(rank=4), seed=0, base_name="tiny"),
+        training=training,
+        compute=half,
+        pad_id=257,
+    )
+    empty = [EncodedRow(ids=(1, 2, 3), trained=(False, False, False))]
+
+    for step, data in enumerate((rows(4), empty, rows(4)), start=1):
+        learner.begin_step(data)
+        learner.accumulate(data, step=step, number=0)
+        figures = learner.apply(1e-3)
+
+        assert (figures.grad_norm > 0) is (figures.loss > 0) is (data is not empty)
+    assert 65536.0 == learner.optimizer_state()["scaler"]["scale"]
