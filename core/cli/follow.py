@@ -7,7 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from core import durable
-from core.errors import DiskFull, TunesmithError, WorkFailed, error_of
+from core.errors import (
+    DiskFull,
+    RequestError,
+    TunesmithError,
+    WorkFailed,
+    error_of,
+)
 from core.places import Places
 from core.runs.compared import Compared, compared_run, planned_memory
 from core.runs.events import Failed, RunEvent
@@ -129,7 +135,9 @@ def failure_of(
             f" last checkpoint. Its log is {run.log_file}.",
         )
     if status in {"queued", "running"} or (process is not None and process.poll()):
-        return WorkFailed(
+        refused = process is not None and process.poll() == RequestError.exit_status
+        kind = RequestError if refused else WorkFailed
+        return kind(
             "run.not_started",
             f"The training process ended before it began{_cause(process)}."
             f" {last_words(run)}".rstrip(),

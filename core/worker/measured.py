@@ -22,6 +22,7 @@ from core.models.shape import ModelShape
 from core.places import Places
 from core.plan.plan import Plan, Training
 from core.planner.forecast import reference_tokens_per_s
+from core.runs.compared import compared
 from core.runs.folder import RunFolder
 from core.runs.outcomes import own_outcome, read_outcomes, remember
 from core.units import parse_bytes
@@ -60,6 +61,17 @@ def keep(run: RunFolder, places: Places, found: Measured) -> None:
         outcome = _outcome(run, places, found)
         if outcome is not None:
             remember(places, run, outcome)
+
+
+def predicted_memory(run: RunFolder, places: Places, found: Measured) -> int | None:
+    """Return the bytes said of the largest batch `found` had; None: not to be told.
+
+    They count what `Standing.peak_memory` counts.
+    """
+    with suppress(OSError, DiskFull, TunesmithError):
+        outcome = _outcome(run, places, found)
+        return compared(outcome).predicted if outcome is not None else None
+    return None
 
 
 def _outcome(run: RunFolder, places: Places, found: Measured) -> Outcome | None:

@@ -29,13 +29,17 @@ def ended_event(
     )
 
 
-def adapter_facts(run: RunFolder, standing: Standing, base: Path) -> AdapterFacts:
+def adapter_facts(
+    run: RunFolder, standing: Standing, base: Path, *, predicted_memory: int | None
+) -> AdapterFacts:
     """Return what ``tunesmith.json`` says of the adapter this run made.
 
     Args:
         run: Its folder; plan and facts are read from there.
         standing: Where the training ended.
         base: The base model's folder.
+        predicted_memory: Bytes said of the batches it really had, to stand beside their
+            peak; None where they cannot be priced: then what was planned stands there.
     """
     plan, facts = run.plan(), run.facts()
     is_best = plan.train.early_stopping > 0  # then the best adapter is kept
@@ -50,7 +54,7 @@ def adapter_facts(run: RunFolder, standing: Standing, base: Path) -> AdapterFact
         eval_loss=standing.best_eval_loss if is_best else standing.eval_loss,
         run_id=run.run_id,
         data_sha256=str(facts.get("data_sha256") or ""),
-        predicted_memory=planned_memory(facts),
+        predicted_memory=predicted_memory or planned_memory(facts),
         peak_memory=standing.peak_memory or None,
         versions=facts.get("versions"),
         plan=to_tree(plan),

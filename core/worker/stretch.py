@@ -47,7 +47,7 @@ from core.runs.folder import RunFolder
 from core.worker.channel import EventLog
 from core.worker.heartbeat import Heartbeat
 from core.worker.held_out import Sampler, held_out
-from core.worker.measured import Measured, keep, ran_out
+from core.worker.measured import Measured, keep, predicted_memory, ran_out
 from core.worker.outcome import adapter_facts, ended_event
 from core.worker.wishes import Wishes
 
@@ -122,19 +122,25 @@ class Stretch:
         """
         if self._made is None:
             return
-        compute, meter, rows, course = self._made
+        _, meter, _, _ = self._made
         if failure is not None and ran_out(failure):
             self._standing = with_peak(self._standing, *meter.take())
-        found = Measured(
+        keep(self._run, self._places, self._measured(self._standing, failure))
+
+    def _measured(
+        self, standing: Standing, failure: BaseException | None = None
+    ) -> Measured:
+        assert self._made is not None
+        compute, _, rows, course = self._made
+        return Measured(
             plan=self._plan,
             compute=compute,
             course=course,
             rows=rows.train,
-            standing=self._standing,
+            standing=standing,
             process_bytes=self._heart.process_bytes(),
             failure=failure,
         )
-        keep(self._run, self._places, found)
 
     # -- before the first step -----------------------------------------------
 
@@ -334,7 +340,8 @@ class Stretch:
             learner.restore_weights(checkpoint.load(best).weights)
 
     def _kept(self, standing: Standing, learner: Learner, base: Path) -> str:
-        facts = adapter_facts(self._run, standing, base)
+        told = predicted_memory(self._run, self._places, self._measured(standing))
+        facts = adapter_facts(self._run, standing, base, predicted_memory=told)
         folder = write_adapter(
             learner.model, base=base, target=self._run.adapter, facts=facts
         )

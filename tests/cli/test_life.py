@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from core.durable import sha256
+from core.library.facts import read_facts
 from core.places import Places
 from core.plan.codec import write_plan
 from core.plan.fields import with_value
@@ -144,11 +145,13 @@ def test_from_plan_to_adapter_to_answers(
     assert ("done", 6) == (result["status"], result["steps"])
     assert result["eval_loss"] < result["eval_loss_before"]
     assert result["peak_memory"] > 0
-    assert result["predicted_memory"] > 0
 
     memory = result["memory"]
     assert result["peak_memory"] == memory["measured"]
-    assert memory["predicted"] <= result["predicted_memory"]
+    assert result["predicted_memory"] == memory["predicted"] <= memory["planned"]
+    assert (
+        memory["predicted"] == read_facts(Path(result["adapter_dir"])).predicted_memory
+    )
     assert (2, 96) >= (memory["rows"], memory["width_tokens"])
     assert f"Memory: {memory['text']}" in cli("runs", "show", result["run_id"]).out
     learned = cli(
