@@ -1,7 +1,7 @@
 """From what a person names to a base model: starter, folder, cache or catalogue."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from core.models.folder import (
 from core.models.headers import config_of_weights
 from core.models.hub_cache import cached_facts, cached_models
 from core.models.loose import facts_of_weights, is_weights, loose_weights
-from core.models.reading import read_shape
+from core.models.reading import is_known, read_shape
 from core.models.shape import ModelShape
 from core.models.starter import (
     STARTER_HUB_ID,
@@ -176,7 +176,7 @@ def _rank(facts: ModelFacts) -> tuple[int, int, str]:
 
 def _on_disk(path: Path, places: Places) -> ModelFacts:
     if path.is_file() and path.suffix == ".json":
-        shape = check_config(read_config(path), path.name)
+        shape = check_config(_without_needless_code(read_config(path)), path.name)
         refusal = untrained(shape)
         return ModelFacts(
             id=str(path.absolute()),
@@ -195,6 +195,17 @@ def _on_disk(path: Path, places: Places) -> ModelFacts:
     if folder == starter_folder(places):
         return starter_facts(places)
     return facts_of_folder(folder, id=str(folder), name=folder.name, source="local")
+
+
+def _without_needless_code(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `config` without the code it brings for what we count by ourselves.
+
+    Of a bare config nothing is ever loaded; families such as Phi-3 still name the files
+    they needed before transformers knew them.
+    """
+    if not is_known(config):
+        return config
+    return {key: value for key, value in config.items() if key != "auto_map"}
 
 
 def _only_begun(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """Values no work could be done with are refused at once, before anything is loaded."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,25 @@ def test_the_demo_finds_out_at_once_where_its_chart_cannot_go(
     file.write_text("mine")
 
     assert "demo.out" == error_of(cli, "demo", "--out", str(file))
+
+
+def test_code_that_nothing_would_load_is_no_obstacle(cli: Cli, tmp_path: Path) -> None:
+    """Phi-3's own config names such files; of an unknown kind they are all there is."""
+    config = json.loads((write_tiny_model(tmp_path) / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForCausalLM": "evil.Model"}
+    file = tmp_path / "bare.json"
+    file.write_text(json.dumps(config))
+
+    assert 0 == cli("estimate", "--model", str(file), "--json").status
+    file.write_text(json.dumps({**config, "model_type": "evil"}))
+    assert "model.remote_code" == error_of(cli, "estimate", "--model", str(file))
+    assert "model.remote_code" == error_of(
+        cli, "estimate", "--model", str(write_with_code(tmp_path / "whole", config))
+    )
+
+
+def write_with_code(folder: Path, config: dict[str, object]) -> Path:
+    """Write a whole model that brings code, which a training would load."""
+    write_tiny_model(folder)
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
