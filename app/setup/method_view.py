@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from app.theme.tokens import Tone
 
 _WHAT: Final[dict[MethodKind, str]] = {
-    "lora": "The model stays as it is; a small adapter learns beside it.",
-    "qlora": "The same adapter, over a model packed into 4 bit.",
+    "lora": "A small adapter learns beside the model as it is.",
+    "qlora": "The same adapter, beside a model packed into 4 bit.",
 }
 _UNPACKED: Final = (
     "Saves nothing here: none of this model's linear layers can be packed into 4 bit."

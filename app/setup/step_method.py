@@ -28,6 +28,9 @@ class MethodChoice(ChoiceCard):
         self.kind: MethodKind = kind
         self.title = Text(name, "heading")
         self.recommended = Badge("Recommended", "accent")
+        keep = self.recommended.sizePolicy()
+        keep.setRetainSizeWhenHidden(True)  # both cards' lines stand at one height
+        self.recommended.setSizePolicy(keep)
         self.what = Text("", "muted", wrap=True)
         self.memory = Text("", "figure")
         self.detail = Text("", "caption", wrap=True)

@@ -60,7 +60,6 @@ class RunPanel(QWidget):
         self.memory = MemoryCard()
         self._make_tabs()
         body = PageBody(
-            row(self.back, STRETCH),
             self._head,
             column(self.failure, self.question, self.problem, self.warnings),
             self._summary_card(),
@@ -89,12 +88,15 @@ class RunPanel(QWidget):
         self.buttons = RunButtons(self._model)
         self.buttons.folder_wanted.connect(self._open_folder)
         self.buttons.discard_wanted.connect(self._ask_discard)
-        words = column(row(grow(self.title), spacing=12), self.subtitle, spacing=4)
-        head = row(spacing=16)
-        head.addLayout(words, 1)
-        head.addWidget(self.badge)
-        head.addWidget(self.buttons)
-        self._head = boxed(head)
+        # The name has a line to itself: a model's and its data's are seldom short.
+        self._head = boxed(
+            column(
+                row(self.back, STRETCH, self.buttons),
+                row(grow(self.title), self.badge, spacing=16),
+                self.subtitle,
+                spacing=4,
+            )
+        )
 
     def _summary_card(self) -> Card:
         card = Card()

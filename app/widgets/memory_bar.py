@@ -64,7 +64,8 @@ class MemoryBar(QWidget):
         self._free_bytes = 0
         self._free_label = "free"
         self._hits: list[tuple[QRectF, str]] = []
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        # Not Fixed: a layout then cuts it to the height of a hint for another width.
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setMinimumWidth(420)
         self.setAccessibleName("Memory forecast")
 
