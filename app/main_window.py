@@ -77,7 +77,6 @@ class MainWindow(QWidget):
             for at, spec in enumerate(specs, start=1)
         ]
         self._rail = Rail(entries, head=_brand())
-        self._rail.setFixedWidth(theme.px(196))
         self._rail.requested.connect(self.open_page)
         commands = RailButton(_COMMANDS, is_place=False)
         commands.set_note("Ctrl+K")

@@ -100,7 +100,7 @@ class ChatPage(Page):
         self.composer.redo_wanted.connect(model.redo)
         self.composer.edit_wanted.connect(model.edit_last)
         self.side = SidePanel(model)
-        self.side.setFixedWidth(theme.px(340))
+        theme.keep_size(self.side, width=340)
         self._lay_out()
         model.changed.connect(self.render_view)
         model.draft_wanted.connect(self.composer.put_back)

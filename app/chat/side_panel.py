@@ -96,7 +96,7 @@ class SidePanel(PageBody):
             plain_tip("Stands before every conversation. Used from the next prompt on.")
         )
         self.system.setTabChangesFocus(True)
-        self.system.setFixedHeight(theme.px(72))
+        theme.keep_size(self.system, height=72)
         self.system.textChanged.connect(self._on_system)
         card = Card(padding=16)
         card.add(Text("System prompt", "caption"))

@@ -155,7 +155,7 @@ class QuestionCard(Card):
                 default=shown.default,
                 tip=f"{shown.tip}\nUnit: {shown.unit}" if shown.unit else shown.tip,
             )
-            made.spin.setFixedWidth(theme.px(_FIELD_WIDTH))
+            theme.keep_size(made.spin, width=_FIELD_WIDTH)
             made.edited.connect(self._setter(shown.key))
             self.sliders[shown.key] = made
             self._slider_column.addWidget(made)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from app.fits.axes import axes
-from app.fits.ports import Estimator
 from app.fits.state import USES, Estimates, Price, Prices
+from app.setup.ports import Estimator
 from core.errors import TunesmithError
 from core.estimate.answer import MemoryEstimate, Verdict
 from core.estimate.learned import Outcome

@@ -93,7 +93,7 @@ class DetailPane(QWidget):
         self.note.setToolTip(plain_tip("Anything worth remembering; kept as you type."))
         self.note.setPlaceholderText("What it is good at, what it is not…")
         self.note.setTabChangesFocus(True)
-        self.note.setFixedHeight(theme.px(84))
+        theme.keep_size(self.note, height=84)
         self._note_pause = QTimer(self)
         self._note_pause.setSingleShot(True)
         self._note_pause.setInterval(_TYPING_PAUSE_MS)

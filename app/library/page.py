@@ -50,7 +50,7 @@ class LibraryPage(Page):
         self._make_filters()
         self._make_shelves()
         self.detail = DetailPane(model)
-        self.detail.setFixedWidth(theme.px(360))
+        theme.keep_size(self.detail, width=360)
         self.trash = TrashPanel(things="adapters", back_to="Library")
         self.trash.left.connect(self._leave_trash)
         self.trash.restore_wanted.connect(model.restore)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
+import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication, QWidget
@@ -51,6 +53,7 @@ __all__ = [
     "font",
     "icon",
     "icon_pixmap",
+    "keep_size",
     "monospace",
     "px",
     "repolish",
@@ -70,6 +73,9 @@ class Theme:
 
 
 _worn: list[Theme] = [Theme()]  # one application, one theme
+_sized: WeakKeyDictionary[QWidget, tuple[float | None, float | None]] = (
+    WeakKeyDictionary()
+)
 
 
 def current() -> Tokens:
@@ -80,6 +86,22 @@ def current() -> Tokens:
 def px(pixels: float) -> int:
     """Return `pixels` times the person's text scale: for heights that hold text."""
     return round(pixels * _worn[0].text_scale)
+
+
+def keep_size(
+    widget: QWidget, *, width: float | None = None, height: float | None = None
+) -> None:
+    """Give `widget` this fixed width or height in pixels, at every text scale to come."""
+    _sized[widget] = (width, height)
+    _size(widget)
+
+
+def _size(widget: QWidget) -> None:
+    width, height = _sized[widget]
+    if width is not None:
+        widget.setFixedWidth(px(width))
+    if height is not None:
+        widget.setFixedHeight(px(height))
 
 
 def colour(name: str, *, alpha: float = 1.0) -> QColor:
@@ -146,6 +168,9 @@ def apply(
     app.setPalette(_palette(worn.tokens))
     app.setFont(font())
     app.setStyleSheet(style.sheet(worn.tokens, scale=text_scale))
+    for widget in list(_sized):
+        if shiboken6.isValid(widget):
+            _size(widget)
     return worn
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -17,6 +18,9 @@ from PySide6.QtWidgets import (
 
 from app import theme
 from app.widgets.text import plain_tip
+
+_MARGINS: Final = 100
+_WORDS: Final = 96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +154,16 @@ class Rail(QFrame):
         self.foot = QVBoxLayout()
         self.foot.setSpacing(4)
         lines.addLayout(self.foot)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Grow with the words, and no more: the page needs the room."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._fit()
+
+    def _fit(self) -> None:
+        self.setFixedWidth(_MARGINS + theme.px(_WORDS))
 
     def set_current(self, key: str) -> None:
         """Show `key` as the page in view."""

@@ -141,6 +141,21 @@ def test_a_change_of_theme_reaches_what_is_on_screen(qtbot: QtBot) -> None:
     theme.apply(app, "light")
 
 
+def test_sizes_that_hold_text_follow_its_scale(qtbot: QtBot) -> None:
+    """A panel that was made before grows with its words, and shrinks again."""
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    theme.apply(app, "light")
+    panel = QLabel("Hello")
+    qtbot.addWidget(panel)
+    theme.keep_size(panel, width=200, height=40)
+
+    theme.apply(app, "light", text_scale=1.5)
+    assert (300, 60) == (panel.minimumWidth(), panel.maximumHeight())
+    theme.apply(app, "light")
+    assert (200, 40) == (panel.minimumWidth(), panel.maximumHeight())
+
+
 def test_our_typeface_has_its_weights(qtbot: QtBot) -> None:
     """Inter comes with the app, in three true weights."""
     assert "Inter" == QFontInfo(theme.font()).family()

@@ -30,6 +30,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from app import theme
 from app.compose import PAGES
 from app.glance import DeviceGlance
 from app.services import RunGlance
@@ -57,6 +58,7 @@ def session(qtbot: QtBot, own_home: Path) -> Iterator[Session]:
     made.services.pulse.start()
     yield made
     close(made)
+    theme.apply(app, "light")  # what a test wore is not the next one's
 
 
 def close(session: Session) -> None:
