@@ -126,7 +126,7 @@ def handler_of(stub: HubStub) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - o
                 if stub.hold_after is not None and len(part) > stub.hold_after:
                     self.wfile.write(part[: stub.hold_after])
                     part = part[stub.hold_after :]
-                    stub.released.wait(60)
+                    stub.released.wait()
                 self.wfile.write(part)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True

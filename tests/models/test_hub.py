@@ -52,8 +52,16 @@ def hub() -> Iterator[HubStub]:
 
 
 def environment(stub: HubStub, home: Path, **more: str) -> dict[str, str]:
-    names = {"HF_ENDPOINT": stub.url, "HF_HOME": str(home / "hf"), "HF_TOKEN": ""}
-    return {**names, "HF_HUB_CACHE": str(home / "hf" / "hub"), **more}
+    return {
+        "HF_ENDPOINT": stub.url,
+        "HF_HOME": str(home / "hf"),
+        "HF_TOKEN": "",
+        "HF_HUB_CACHE": str(home / "hf" / "hub"),
+        # A stub that is held back, on a machine that is busy, is no dead connection.
+        "HF_HUB_DOWNLOAD_TIMEOUT": "240",
+        "HF_HUB_ETAG_TIMEOUT": "240",
+        **more,
+    }
 
 
 def fetch(stub: HubStub, home: Path, **more: str) -> list[dict[str, Any]]:

@@ -26,6 +26,8 @@ from core.chat.events import (
 from core.launch import JsonLines
 from core.runs.folder import RunFolder
 
+# So many answers that one is being given whenever the hush comes.
+VOICES = 8
 ASKED = ({"role": "user", "content": "What comes after 7?"},)
 
 
@@ -95,7 +97,7 @@ def test_base_and_adapter_answer_in_turn(
 def test_hush_stops_the_answer_and_the_chat_goes_on(talk: Talk, tiny: Path) -> None:
     """A hushed answer ends early and says so; the next one is whole."""
     endless = Ask(
-        request=1, messages=ASKED, voices=(Voice(), Voice()),
+        request=1, messages=ASKED, voices=(Voice(),) * VOICES,
         sampling=Sampling(max_tokens=400, repetition_penalty=1.2),
     )  # fmt: skip
     short = Ask(
@@ -110,9 +112,9 @@ def test_hush_stops_the_answer_and_the_chat_goes_on(talk: Talk, tiny: Path) -> N
 
     hushed = [event for event in first if isinstance(event, Answered)]
     whole = [event for event in second if isinstance(event, Answered)]
-    assert 1 == len(hushed)
-    assert hushed[0].stopped
-    assert hushed[0].tokens < 400
+    assert 1 <= len(hushed) < VOICES
+    assert [False] * (len(hushed) - 1) + [True] == [one.stopped for one in hushed]
+    assert hushed[-1].tokens < 400
     assert 2 == whole[0].request
 
 
