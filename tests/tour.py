@@ -126,7 +126,7 @@ class Tour:
 
         train = self.page("train")
         model = train.model_step
-        self.until(lambda: model.list.cards, "models are listed", most_s=20)
+        self.until(lambda: model.list.cards, "models are listed", most_s=120)
         self.picture("train-1-model-list")
         starter: ModelCard = model.list.cards[0]
         model.list.picked.emit(starter.id)
@@ -186,9 +186,13 @@ class Tour:
         self.picture("train-5-start")
 
     def _train(self) -> None:
-        self.page("train").start_step.start.click()
+        start = self.page("train").start_step.start
+        self.until(start.isEnabled, "the run may start", most_s=120)
+        start.click()
         self.until(
-            lambda: self.window.current_key == "runs", "the run's page opens", most_s=30
+            lambda: self.window.current_key == "runs",
+            "the run's page opens",
+            most_s=120,
         )
 
         def running() -> Any:
@@ -221,6 +225,11 @@ class Tour:
         adapter = self._newest_adapter()
         chat = self.page("chat")
         self.window.open_page("chat", adapter)
+        self.until(
+            lambda: adapter in chat._model._chosen and chat._model._view().can_send,
+            "base and adapter are chosen",
+            most_s=120,
+        )
         self.wait(1500)
         # Short enough that question and both answers are on one picture.
         chat._model.set_sampling(Sampling(max_tokens=ANSWER_TOKENS))
@@ -286,7 +295,7 @@ class Tour:
         self.until(
             lambda: page.model.state.prices and page.model.state.cards,
             "every model has its price",
-            most_s=30,
+            most_s=120,
         )
         self.wait(600)
         self.picture("fits")
