@@ -19,8 +19,8 @@ from core.estimate.answer import (
 )
 from core.estimate.corrected import Figures, corrected
 from core.estimate.learned import Learned, Outcome
-from core.estimate.loop import Habits, habits
-from core.estimate.outside import Outside, outside, workspace_bytes
+from core.estimate.loop import Habits, chunk_tokens, habits
+from core.estimate.outside import OnHost, Outside, outside, workspace_bytes
 from core.estimate.static import Static, adapter_tensors, static
 from core.estimate.verdict import judge
 from core.hardware.budget import DeviceBudget
@@ -84,7 +84,7 @@ def estimate(
         budget,
         how,
         peak,
-        file_bytes=2 * shape.parameters,
+        on_host=_on_host(plan, shape, how),
         replayed=replayed,
     )
     # What a dry run acted out is known, whatever the formula knows of its layers.
@@ -104,6 +104,22 @@ def estimate(
     parts = replace(parts, context=figures.process - figures.reserved)
     parts = _filled(parts, figures.process)
     return _answer(plan, shape, budget, figures, parts, known, is_known=is_known)
+
+
+def _on_host(plan: Plan, shape: ModelShape, how: Habits) -> OnHost:
+    """Return what counts in main memory besides the tensors.
+
+    The file stays mapped; weights used as they were read are the mapping itself.
+    """
+    mapped = 2 * shape.parameters
+    if how.item_bytes == 2:
+        linears = sum(count * linear.elements for linear, count in shape.linears())
+        mapped = 2 * linears if how.quantised else 0
+    train = plan.train
+    tokens = how.trained_tokens or train.batch_size * train.seq_len
+    if how.fused_loss:
+        tokens = min(tokens, chunk_tokens(shape.vocabulary))
+    return OnHost(mapped_bytes=mapped, logits=tokens * shape.vocabulary)
 
 
 def _replays(loop: Loop, how: Habits, shape: ModelShape) -> bool:

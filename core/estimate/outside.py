@@ -40,7 +40,11 @@ _UNKNOWN_CONTEXT = _Context(mib=400, spread_mib=270)
 # 32 MiB from Hopper on (ATen/cuda/CublasHandlePool.cpp).
 _CUBLAS_BYTES = 8 * MIB + MIB // 8
 _CUBLAS_HOPPER_BYTES = 32 * MIB
-_CPU_RUNTIME_BYTES = 100 * MIB
+# Pages of kernels' code, kernels made for the shapes met, threads.
+_CPU_RUNTIME_BYTES = 64 * MIB
+# Blocks of more are mapped on their own and given back at once (glibc's
+# DEFAULT_MMAP_THRESHOLD_MAX).
+_HEAP_BLOCK_BYTES = 32 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +58,32 @@ class Outside:
     more: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnHost:
+    """What decides how much main memory a run takes besides its tensors."""
+
+    mapped_bytes: int
+    """Of the model's file, mapped and not computed with."""
+    logits: int
+    """Elements of the logits that exist at once."""
+
+
 def outside(
     tensors: int,
     budget: DeviceBudget,
     habits: Habits,
     peak: StepPeak,
     *,
-    file_bytes: int,
+    on_host: OnHost,
     replayed: Replayed | None = None,
 ) -> Outside:
     """Return what lies around `tensors` bytes on the device of `budget`.
 
-    `file_bytes` are those of the model's 16-bit weights on disk, `replayed` what the
-    allocator hands out and reserves for the tensors, where that was acted out.
+    `on_host` counts on a processor, `replayed` is what the allocator of a card hands out
+    and reserves for the tensors, where that was acted out.
     """
     if budget.kind == "cpu":
-        return _on_cpu(tensors, habits, peak, file_bytes)
+        return _on_cpu(tensors, habits, peak, on_host)
     libraries = 2 * workspace_bytes(budget)
     allocated = tensors + libraries
     context = _context(budget)
@@ -108,25 +122,33 @@ def outside(
     )
 
 
-def _on_cpu(tensors: int, habits: Habits, peak: StepPeak, file_bytes: int) -> Outside:
+def _on_cpu(tensors: int, habits: Habits, peak: StepPeak, host: OnHost) -> Outside:
     """What a process grows by on a processor, besides its tensors.
 
-    The model file stays mapped while its 16-bit weights are read; where they are used
-    as they are, the mapping is the weights. The C library keeps a share of what comes
-    and goes (measured on glibc 2.36 with a 135-million model, 10 settings: 23-44 %, once
-    three times as much), and kernels and threads take some room.
+    A heap that joins what is freed (`core.launch.run_environment`) loses about a tenth
+    of what comes and goes. Logits of one batch lie in it and those of a longer one do
+    not: then the room of the former is there and of no use. Measured on glibc 2.36 with
+    a 135-million model, 14 runs of 10 to 49 steps. Another heap, or glibc's as it is by
+    itself, loses up to nine tenths: the upper bound holds those as well.
     """
-    converted = habits.item_bytes != 2 or habits.quantised
-    mapped = file_bytes if converted else 0
     moving = peak.total
-    kept = moving * 35 // 100
+    kept = moving // 10 + _idle_logits(host.logits, habits)
     return Outside(
         libraries=0,
-        fragmentation=mapped + kept + _CPU_RUNTIME_BYTES,
+        fragmentation=host.mapped_bytes + kept + _CPU_RUNTIME_BYTES,
         context=0,
         less=kept + _CPU_RUNTIME_BYTES,
-        more=(tensors + mapped) // 4 + moving + 150 * MIB,
+        more=tensors // 10 + moving + 150 * MIB,
     )
+
+
+def _idle_logits(logits: int, habits: Habits) -> int:
+    """Return the heap's room for logits where a batch's own are mapped on their own.
+
+    They are there in the format of the products and in 32 bits.
+    """
+    blocks = {logits * habits.item_bytes, logits * 4}
+    return sum(_HEAP_BLOCK_BYTES for block in blocks if block > _HEAP_BLOCK_BYTES)
 
 
 def workspace_bytes(budget: DeviceBudget) -> int:

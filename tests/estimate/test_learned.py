@@ -256,8 +256,9 @@ def test_another_formulas_misses_are_not_this_ones() -> None:
         (CARD, "lora", True, 3118),
         (CARD, "qlora", False, 4745),
         (CARD, "qlora", True, 1741),
-        (PROCESSOR, "lora", False, 7473),
-        (PROCESSOR, "lora", True, 3418),
+        (PROCESSOR, "lora", False, 6596),
+        (PROCESSOR, "lora", True, 3292),
+        (PROCESSOR, "qlora", False, 7075),
     ],
 )
 def test_a_formula_that_says_something_else_has_another_number(
@@ -269,7 +270,7 @@ def test_a_formula_that_says_something_else_has_another_number(
     )
     found = estimate(Plan(method=Method(kind=kind), train=training), shape(), budget)
 
-    assert 1 == FORMULA
+    assert 2 == FORMULA
     size = found.allocated if budget.kind == "cuda" else found.process
     assert size / MIB == pytest.approx(mib, rel=0.03)
 

@@ -15,8 +15,8 @@ from core.hardware.gpu import GpuProcess
 from core.models.catalogue import catalogue, catalogue_shape
 from core.models.reading import read_shape
 from core.models.shape import ModelShape
-from core.plan.plan import Method, Plan, Training
-from core.units import GIB
+from core.plan.plan import Method, MethodKind, Plan, Training
+from core.units import GIB, MIB
 
 CARD = device_budget(gpu_memory=12 * GIB)
 
@@ -178,3 +178,34 @@ def test_who_must_close_is_named() -> None:
     assert "fits-if-closed" == found.verdict
     assert not found.fits
     assert "a-game (8.00 GiB)" in found.reason
+
+
+def test_a_file_that_is_the_weights_is_not_counted_beside_them() -> None:
+    """A processor maps the model's file; what is computed with as read lies there once."""
+    fast, slow = cpu_budget(), cpu_budget()
+    fast, slow = replace(fast, bf16=True), replace(slow, bf16=False)
+    whole = shape()
+    linear = 2 * sum(layer.elements * count for layer, count in whole.linears())
+
+    def rest(kind: MethodKind, budget: DeviceBudget) -> int:
+        found = estimate(Plan(method=Method(kind=kind)), whole, budget)
+        return found.reserved - found.allocated
+
+    assert rest("qlora", fast) - rest("lora", fast) == pytest.approx(linear, rel=0.01)
+    assert rest("lora", slow) >= 2 * whole.parameters
+
+
+def test_room_for_logits_lies_idle_where_long_batches_map_theirs() -> None:
+    """A block of more than 32 MiB is mapped on its own, beside what shorter ones left."""
+    words = shape().vocabulary
+    budget = replace(cpu_budget(), bf16=True)
+
+    def kept(tokens: int) -> float:
+        found = estimate(Plan(), shape(), budget, trained_tokens=tokens)
+        return (found.reserved - found.allocated) / MIB
+
+    in_heap, wide_mapped, both_mapped = (
+        int(share * 32 * MIB / words / 4) for share in (0.9, 1.1, 2.2)
+    )
+    assert 32 <= kept(wide_mapped) - kept(in_heap) < 34
+    assert 32 <= kept(both_mapped) - kept(wide_mapped) < 38

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from core.estimate.acting.prefill import ForwardPeak
 from core.estimate.acting.step import StepPeak
 from core.estimate.loop import Habits
-from core.estimate.outside import outside, workspace_bytes
+from core.estimate.outside import OnHost, outside, workspace_bytes
 from core.estimate.uses.answer import UsePart
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
@@ -45,7 +45,7 @@ def around(
         budget,
         habits,
         StepPeak(activations=peak.total, gradients=0, logits=0, workspace=0),
-        file_bytes=2 * shape.parameters,
+        on_host=OnHost(mapped_bytes=0, logits=0),
     )
     # one thread, one workspace: there is no autograd thread
     libraries = min(found.libraries, workspace_bytes(budget))
