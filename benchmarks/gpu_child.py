@@ -26,7 +26,7 @@ from core.engine.learner import Learner
 from core.engine.ledger import Ledger
 from core.engine.load import add_adapter, kernel_for
 from core.estimate.answer import Loop
-from core.hardware.gpu import gpus
+from core.hardware.budget import card_in_use
 from core.plan.codec import from_tree
 from core.plan.plan import Plan
 
@@ -87,9 +87,9 @@ class CudaMeter:
 
 
 def driver_free() -> int:
-    """Return the bytes free on the first card as the driver counts them."""
-    cards = gpus()
-    return cards[0].free if cards else 0
+    """Return the bytes free on torch's first card as the driver counts them."""
+    card = card_in_use()
+    return card.free if card else 0
 
 
 class PretendMeter:

@@ -34,8 +34,14 @@ from benchmarks.gpu_suite import Setting, rehearsal, suite
 from core.durable import replace_text
 from core.estimate.memory import estimate
 from core.estimate.outside import workspace_bytes
-from core.hardware.budget import DeviceBudget, cpu_budget, of_gpu
-from core.hardware.gpu import gpus
+from core.hardware.budget import (
+    DeviceBudget,
+    chosen_card,
+    cpu_budget,
+    device_environment,
+    of_gpu,
+)
+from core.hardware.machine import is_wsl
 from core.plan.codec import to_toml
 from core.planner.forecast import forecast
 from core.units import bytes_text
@@ -120,8 +126,8 @@ def child_runner(*, pretend: bool) -> Runner:
 
 
 def _in_child(given: Mapping[str, Any], *, growing: bool) -> dict[str, Any]:
-    environment = dict(os.environ)
-    if growing and sys.platform == "linux":  # as core.worker does
+    environment = {**os.environ, **device_environment()}
+    if growing and sys.platform == "linux" and not is_wsl():  # as core.worker does
         environment["PYTORCH_ALLOC_CONF"] = "expandable_segments:True"
     try:
         done = subprocess.run(
@@ -296,15 +302,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--limit-minutes", type=float, default=float("inf"))
     parser.add_argument("--rehearse", action="store_true")
     chosen = parser.parse_args(arguments)
-    cards = gpus()
-    if not (cards or chosen.rehearse):
-        print("There is no NVIDIA card here. --rehearse plays it on the processor.")
+    card = chosen_card()
+    if card is None and not chosen.rehearse:
+        print("No NVIDIA card that torch can drive. --rehearse needs none.")
         return 1
-    if chosen.rehearse:
+    if card is None or chosen.rehearse:
         rig = Rig(budget=cpu_budget(), run=child_runner(pretend=True), pretended=True)
         settings = list(rehearsal(chosen.loop))
     else:
-        rig = Rig(budget=of_gpu(cards[0]), run=child_runner(pretend=False))
+        rig = Rig(budget=of_gpu(card), run=child_runner(pretend=False))
         settings = list(suite(chosen.suite, chosen.loop))
     until = time.monotonic() + 60 * chosen.limit_minutes
     rows = go_through(settings, rig, chosen.out, until=until)

@@ -119,7 +119,7 @@ def test_the_cards_own_counters_are_read(monkeypatch: pytest.MonkeyPatch) -> Non
         ),
     )
     now = SimpleNamespace(free=11 * GIB)
-    monkeypatch.setattr(gpu_child, "gpus", lambda: (now,))
+    monkeypatch.setattr(gpu_child, "card_in_use", lambda: now)
 
     meter = CudaMeter(8 * GIB, free_before=15 * GIB + 300 * MIB)
 
