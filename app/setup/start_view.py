@@ -142,11 +142,12 @@ def _missing(errors: Sequence[Problem]) -> str:
 
 
 def suggested_name(state: SetupState) -> str:
-    """Return the name a run without one goes by: the model's and the data's."""
+    """Return the name a run without one goes by: the data's and the model's."""
     chosen = state.models.chosen
     model = chosen.name if chosen else Path(state.plan.model.id).name
     data = Path(state.plan.data.files[0]).stem if state.plan.data.files else ""
-    return joined(model, data) or "Named after its model"
+    # Lists cut a long name at its end, and tell the model beside it.
+    return joined(data, model) or "Named after its data and model"
 
 
 def _problem_line(item: Problem, state: SetupState) -> ProblemLine:

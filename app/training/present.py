@@ -59,6 +59,13 @@ _ORDERS: Final[Mapping[Order, str]] = {
 }
 
 
+_RESTING: Final[Mapping[RunStatus, str]] = {
+    "paused": "Everything is saved and the device is free",
+    "interrupted": "Resume goes on from the last checkpoint",
+    "failed": "Resume goes on from the last checkpoint",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """One number under the headline."""
@@ -217,7 +224,7 @@ def _headline(facts: RunFacts, snapshot: Snapshot | None, state: RunState) -> Re
 
 def _activity(facts: RunFacts, state: RunState, asked: Order | None) -> str:
     if facts.status not in {"running", "queued"}:
-        return ""
+        return _RESTING.get(facts.status, "")
     if asked is not None:
         return _ORDERS[asked]
     if facts.status == "queued" or state.phase is None:
@@ -235,8 +242,8 @@ def _progress(
     progress = state.progress
     if progress is not None and progress.what != "train" and state.phase != "train":
         fraction = progress.done / progress.total if progress.total else None
-        unit = f" {progress.unit}" if progress.unit else ""
-        text = f"{progress.done:.0f} of {progress.total:.0f}{unit}"
+        unit = f"{progress.unit.capitalize()} " if progress.unit else ""
+        text = f"{unit}{progress.done:.0f} of {progress.total:.0f}"
         if progress.unit == "bytes":
             text = f"{bytes_text(progress.done)} of {bytes_text(progress.total)}"
         return fraction, text if progress.total else ""

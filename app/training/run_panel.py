@@ -80,7 +80,9 @@ class RunPanel(QWidget):
         model.failed.connect(self._on_failed)
 
     def _make_head(self) -> None:
-        self.back = GhostButton("All runs", tip="Back to the list (Esc).", icon="left")
+        self.back = GhostButton(
+            "All runs", tip="Back to the list (Esc).", icon="left", compact=True
+        )
         self.back.clicked.connect(self.left)
         self.title = ElidedLabel("", "title")
         self.badge = Badge()
@@ -94,7 +96,7 @@ class RunPanel(QWidget):
                 row(self.back, STRETCH, self.buttons),
                 row(grow(self.title), self.badge, spacing=16),
                 self.subtitle,
-                spacing=4,
+                spacing=6,
             )
         )
 
@@ -143,7 +145,7 @@ class RunPanel(QWidget):
         self.buttons.render_view(view)
         self.headline.setText(view.headline)
         self.mark.show_tone(view.headline_tone)
-        self.progress.setVisible(view.is_live)
+        self.progress.setVisible(view.is_live or view.can_resume)
         self.progress.show_progress(
             view.activity, fraction=view.progress, detail=view.progress_text
         )

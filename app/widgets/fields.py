@@ -268,9 +268,10 @@ class LabeledSlider(QWidget):
         self.slider.setAccessibleName(name)
         self.spin = _number_field(decimals)
         self.spin.setRange(self._stops[0], self._stops[-1])
-        self.spin.setSuffix(f" {unit}" if unit else "")
+        self.spin.setGroupSeparatorShown(True)
+        self._unit = unit
         self.spin.setAccessibleName(f"{name}, exact value")
-        self.spin.setFixedWidth(theme.px(140))
+        theme.keep_size(self.spin, width=140)
         self.spin.setKeyboardTracking(False)
         for widget in (self._label, self.slider, self.spin):
             widget.setToolTip(plain_tip(tip or name))
@@ -314,6 +315,8 @@ class LabeledSlider(QWidget):
         changed = abs(self.value - self._default) > 1e-12
         self.reset.setVisible(changed)
         self._label.set_role("strong" if changed else "body")
+        unit = _of_one(self._unit) if self.value == 1 else self._unit
+        self.spin.setSuffix(f" {unit}" if unit else "")
 
     def _on_slid(self, at: int) -> None:
         with QSignalBlocker(self.spin):
@@ -364,6 +367,11 @@ class _Number(QDoubleSpinBox):
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the page: scrolling must not change settings."""
         event.ignore()
+
+
+def _of_one(unit: str) -> str:
+    """Return the name of one such unit: ``pass`` for passes, ``token`` for tokens."""
+    return unit.removesuffix("es") if unit.endswith("sses") else unit.removesuffix("s")
 
 
 def _number_field(decimals: int) -> QDoubleSpinBox:

@@ -204,7 +204,8 @@ class Plot(QWidget):
         painter.setPen(QPen(theme.colour(tokens.control_line), 1))
         painter.drawLine(QLineF(box.bottomLeft(), box.bottomRight()))
         painter.setPen(theme.colour(tokens.muted))
-        marks = scale.nice_ticks(view, max(2, int(box.width() // theme.px(90))))
+        count = max(2, int(box.width() // theme.px(90)))
+        marks = scale.nice_ticks(view, count, whole=self._labels[0] == "step")
         for at, text in zip(marks, scale.tick_texts(marks), strict=True):
             x = box.left() + view.share(at) * box.width()
             room = QRectF(x - 60, box.bottom() + 5, 120, line_height)

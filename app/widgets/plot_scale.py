@@ -46,7 +46,7 @@ def nice_ticks(span: Span, count: int, *, whole: bool = False) -> list[float]:
     rough = span.width / max(1, count)
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * nice for nice in _NICE if size * nice >= rough * 0.999)
-    if whole:
+    if whole:  # between two steps of a run there is none
         step = max(1.0, math.ceil(step))
     first = math.ceil(span.low / step - 1e-9)
     last = math.floor(span.high / step + 1e-9)

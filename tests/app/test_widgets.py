@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage, QPainter
-from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app import theme
@@ -461,6 +468,39 @@ def test_the_memory_bar_paints_each_part_in_its_colour(qtbot: QtBot) -> None:
     assert "LoRA: 5.00 GiB, Fits" == bar.accessibleDescription()
 
 
+def test_a_narrow_memory_bar_keeps_its_whole_legend(qtbot: QtBot) -> None:
+    """A legend that wraps has its second line, whatever the width was before."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    bar = MemoryBar()
+    QVBoxLayout(window).addWidget(bar)
+    parts = tuple(
+        MemoryPart(name=f"A part of it {at}", size_bytes=GIB) for at in range(6)
+    )
+    bar.show_rows(
+        (MemoryRow(label="LoRA", parts=parts, low_bytes=0, high_bytes=GIB),),
+        free_bytes=0,
+    )
+    window.resize(900, 400)
+    window.show()
+    window.resize(460, 400)
+    qtbot.waitUntil(lambda: bar.width() < 460)
+
+    assert bar.heightForWidth(bar.width()) > bar.heightForWidth(900)
+    assert bar.height() >= bar.heightForWidth(bar.width())
+
+
+def test_a_slider_counts_one_as_one(qtbot: QtBot) -> None:
+    """The number wears its unit, in the singular too, and its thousands apart."""
+    slider = LabeledSlider("Batch", stops=(1, 2, 4096), default=1, unit="passes")
+    qtbot.addWidget(slider)
+    assert "1 pass" == slider.spin.text()
+    slider.set_value(2)
+    assert "2 passes" == slider.spin.text()
+    slider.set_value(4096)
+    assert "4,096 passes" == slider.spin.text()
+
+
 def test_the_memory_bar_grows_with_its_rows(qtbot: QtBot) -> None:
     """Each row has its room, and an empty bar is no error."""
     bar = MemoryBar()
@@ -621,6 +661,16 @@ def test_ticks_are_written_short(ticks: list[float], texts: list[str]) -> None:
     from app.widgets.plot_scale import tick_texts
 
     assert texts == tick_texts(ticks)
+
+
+def test_steps_are_marked_whole() -> None:
+    """No tick stands between two steps of a run."""
+    from app.widgets.plot_scale import Span, nice_ticks
+
+    for high in (1, 3, 15, 21, 1000):
+        ticks = nice_ticks(Span(low=0, high=high), 6, whole=True)
+        assert all(tick == int(tick) for tick in ticks)
+        assert len(ticks) > 1
 
 
 # -- commands ------------------------------------------------------------------

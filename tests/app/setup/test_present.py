@@ -205,8 +205,8 @@ def test_the_steps_of_the_run_are_counted(
 
 
 def test_the_name_is_suggested(tmp_path: Path) -> None:
-    """A run without a name goes by its model and data."""
-    assert "small · chats" == present(ready(tmp_path)).start.name_hint
+    """A run without a name goes by its data and model."""
+    assert "chats · small" == present(ready(tmp_path)).start.name_hint
 
 
 def test_the_command_is_safe_to_paste() -> None:

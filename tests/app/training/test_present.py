@@ -79,6 +79,29 @@ def test_progress_says_steps_and_time_left() -> None:
     assert "Step 34 of 60 · 52 s left" == shown.progress_text
 
 
+def test_a_run_that_rests_still_says_how_far_it_is() -> None:
+    """A bar that stands still, and what resuming means."""
+    paused, done = view("paused"), view("done")
+
+    assert pytest.approx(34 / 60) == paused.progress
+    assert "Step 34 of 60" == paused.progress_text
+    assert "saved" in paused.activity
+    assert "last checkpoint" in view("interrupted").activity
+    assert not done.activity
+
+
+def test_batches_are_counted_as_steps_are() -> None:
+    """The thing comes before its number."""
+    events: list[RunEvent] = [
+        Phase(t=START, phase="evaluate"),
+        Progress(t=START, what="evaluate", done=3, total=18, unit="batch"),
+    ]
+
+    shown = present(facts(), RunTracker().digest(events), now=NOW)
+
+    assert "Batch 3 of 18" == shown.progress_text
+
+
 def test_loading_has_a_bar_of_its_own() -> None:
     """Before training, the long action's own progress is shown."""
     events: list[RunEvent] = [
