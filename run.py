@@ -47,7 +47,7 @@ def main():
     """Return the exit status of what was asked for; 2 if this Python cannot do it."""
     version = sys.version_info[:2]
     if OLDEST <= version <= NEWEST:
-        here = os.path.dirname(os.path.abspath(__file__))
+        here = os.path.dirname(os.path.realpath(__file__))
         # `python run.py` has this folder on its path already; `python -P` has not.
         if here not in sys.path:
             sys.path.insert(0, here)

@@ -92,7 +92,8 @@ class Setup:
         if record is None:
             why = "its folder is not a working environment"
         elif record.step == "environment" or not environment.can_start():
-            why = "it was not complete"
+            gone = "the Python it was made with is gone"
+            why = gone if record.finished else "it was not complete"
         elif record.location != str(environment.folder):
             why = "its folder was moved"
         elif record.python != environment.base_python():
@@ -170,15 +171,25 @@ class Setup:
         # Below a virtual environment's Python lies the one that can make another.
         base = getattr(sys, "_base_executable", "") or sys.executable
         command = [base, "-m", "venv", str(self._environment.folder)]
-        done = subprocess.run(command, stdout=2, env=clean_environ(), check=False)
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # kept back: a Ctrl+C would be a traceback here
+            encoding="utf-8",
+            errors="replace",
+            env=clean_environ(),
+            check=False,
+        )
         if done.returncode != 0:
+            say(done.stdout)
             raise SetupError(
                 "Python could not make a virtual environment; it says why above.",
                 hint="Repair this Python or use another one, then start run.py again.",
             )
         _take_over_pip_configuration(self._environment.folder)
         self._begin(1, "pip", "A recent pip: its downloads survive a bad line")
-        self._pip.try_install("--upgrade", "pip>=25.2")
+        if self._pip.try_install("--upgrade", "pip>=25.2") != "done":
+            say("      Going on with the pip that Python brought along.")
 
     def _torch(
         self, found: machine.Machine, choice: torch_build.TorchChoice
