@@ -1,6 +1,20 @@
-"""What every test stands on: a list of loggers that can be walked at any time."""
+"""What every test stands on: the same draws each time, and loggers that can be walked."""
 
 import logging
+
+from hypothesis import HealthCheck, settings
+
+# The same examples on every machine, however slow it is; --hypothesis-profile=default
+# looks for new ones.
+settings.register_profile(
+    "tunesmith",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tunesmith")
 
 
 class _Loggers(dict[str, logging.Logger | logging.PlaceHolder]):

@@ -76,7 +76,9 @@ def test_a_lying_entry_is_refused(tmp_path: Path, entry: object) -> None:
         read_header(written(tmp_path, content))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.binary(max_size=200), st.integers(0, len(SOUND)))
 def test_any_bytes_are_read_or_refused(tmp_path: Path, noise: bytes, at: int) -> None:
     """Noise anywhere in the file raises nothing but our error."""

@@ -18,7 +18,10 @@ def test_there_may_be_no_file_yet(tmp_path: Path) -> None:
     assert [] == EventTail(tmp_path / "events.jsonl").read()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=50,
+)
 @given(st.lists(st.integers(1, 60), max_size=12), st.integers(1, 64))
 def test_however_it_is_written_it_is_read_once(
     tmp_path: Path, sizes: list[int], window: int

@@ -118,7 +118,7 @@ def shown(work: FitWork, plan: Plan, shape: ModelShape | None) -> FitView:
 @settings(
     max_examples=120,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     methods,
