@@ -13,7 +13,7 @@ import secrets
 import time
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -121,7 +121,8 @@ class RunFolder:
             return Status(status="interrupted")
 
     def write_status(self, status: Status) -> None:
-        durable.replace_text(self.status_file, json.dumps(to_json(status)))
+        # every key at any time, as interfaces.md has them: null where there is none
+        durable.replace_text(self.status_file, json.dumps(asdict(status)))
 
     def facts(self) -> dict[str, Any]:
         """Return what was predicted and known when the run was made.

@@ -1,6 +1,7 @@
 """Odd names, odd homes and odd streams: an answer in words, whatever one is given."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.cli import main
-from core.places import Places, expanded, places
+from core.places import Places, expanded
+from core.places import places as places_now
+from core.plan.plan import Plan
+from core.runs.folder import create_run
 from tests.cli.conftest import Cli
 from tests.cli.tiny import write_rows, write_tiny_model
 
@@ -166,7 +170,7 @@ def test_a_user_without_a_home_is_told_to_name_one(
 
     assert (2, "home.unusable") == (told.status, told.document["error"]["code"])
     with pytest.raises(FileNotFoundError):
-        places()
+        places_now()
 
 
 def test_a_name_that_is_no_text_is_told(cli: Cli, tmp_path: Path) -> None:
@@ -243,3 +247,21 @@ def test_a_plan_may_name_anything(cli: Cli, tmp_path: Path) -> None:
     assert {"model.id", "data.files"} <= {
         problem["field"] for problem in checked.document["problems"]
     }
+
+
+def test_error_is_a_word_for_failed_commands_alone(cli: Cli, places: Places) -> None:
+    """A run that failed says so under a key of its own."""
+    run = create_run(places.make().runs, Plan(name="x"), {})
+    listed = cli("runs", "--json").document["runs"][0]
+
+    assert "error" not in cli("runs", "show", run.run_id, "--json").document
+    assert ("error" in listed, "failure" in listed) == (False, True)
+
+
+def test_a_status_file_has_every_key(places: Places) -> None:
+    """Null where there is nothing to say."""
+    run = create_run(places.make().runs, Plan(name="x"), {})
+    keys = {"status", "pid", "pid_started", "heartbeat", "step", "steps"}
+
+    assert keys == set(json.loads(run.status_file.read_text()))
+    assert "queued" == run.status().status
