@@ -11,7 +11,6 @@ from app.training.summary_cache import Kept, Stamps, SummaryCache
 from core.errors import TunesmithError
 from core.places import Places
 from core.plan.plan import Plan
-from core.runs.compared import planned_memory
 from core.runs.folder import RunFolder, RunStatus, all_runs
 from core.runs.state import RunState
 from core.runs.tail import EventTail
@@ -34,7 +33,6 @@ class RunSummary:
     trained_s: float = 0.0
     created: float = 0.0
     """Unix seconds."""
-    predicted_memory: int | None = None
     problem: str = ""
     """Why the run's folder cannot be read; empty if it can."""
 
@@ -171,7 +169,6 @@ class _Known:
             seconds_per_step=kept.seconds_per_step,
             trained_s=kept.trained_s,
             created=_number(self._facts.get("created")) or 0.0,
-            predicted_memory=planned_memory(self._facts),
             problem=self._problem,
         )
 
