@@ -28,7 +28,7 @@ def shell(line: str, home: Path) -> subprocess.CompletedProcess[bytes]:
     """Run ``tunesmith`` with the redirections of `line`."""
     return subprocess.run(
         ["/bin/sh", "-c", f'exec "$PYTHON" -m core.cli {line}'],
-        cwd=ROOT, capture_output=True, check=False, timeout=60,
+        cwd=ROOT, capture_output=True, check=False, timeout=240,
         env={"PYTHON": sys.executable, "TUNESMITH_HOME": str(home), "PATH": ""},
     )  # fmt: skip
 
