@@ -103,7 +103,9 @@ def test_a_run_is_paused_resumed_killed_and_kept(
 
     buttons.resume.click()
     qtbot.waitUntil(lambda: len(steps_drawn(runs_page)) > at_pause + 5)
-    os.kill(run.status().pid or 0, signal.SIGKILL)
+    pid = run.status().pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
     wait_for_state(qtbot, runs_page, "Interrupted")
 
     buttons.keep.trigger()  # wakes it, lets it save its adapter, ends it
