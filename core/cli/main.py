@@ -85,7 +85,7 @@ def _answered(words: list[str], console: Console, window: Window | None) -> int:
 
 def _done(words: list[str], console: Console, window: Window | None) -> int:
     parser = build_parser(__version__)
-    arguments = parser.parse_args(words)
+    arguments = parser.read(words)
     home = cast("Path | None", getattr(arguments, "home", None))
     if home is not None:  # children must find the same places
         os.environ["TUNESMITH_HOME"] = str(expanded(home).absolute())

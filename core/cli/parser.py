@@ -29,20 +29,49 @@ class Parser(argparse.ArgumentParser):
         """Raise the mistake `message`, with the nearest command where one is meant."""
         invalid = _INVALID.match(message)
         if invalid:
-            raise _unknown_command(invalid.group(1), self.commands(), self.prog)
+            raise _unknown_command(invalid.group(1), [*self.commands()], self.prog)
         raise RequestError(
             "usage",
             f"{message[:1].upper()}{message[1:]}.",
             hint=f"“{self.prog} --help” shows how it is written.",
         )
 
-    def commands(self) -> list[str]:
-        """Return the names of this parser's own sub-commands."""
-        found: list[str] = []
+    def commands(self) -> "dict[str, Parser]":
+        """Return the parsers of this parser's own sub-commands, by name."""
+        found: dict[str, Parser] = {}
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-                found += cast("dict[str, Any]", action.choices)  # pyright: ignore[reportUnknownMemberType]
+                found |= cast("dict[str, Parser]", action.choices)  # pyright: ignore[reportUnknownMemberType]
         return found
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Return what `words` say.
+
+        Raises:
+            RequestError: Something in them is not known; names the nearest flag.
+        """
+        arguments, strange = self.parse_known_args(words)
+        if not strange:
+            return arguments
+        called = self._called(words)
+        flags = [flag for flag in called._option_string_actions if flag[:2] == "--"]  # noqa: SLF001
+        named = strange[0].partition("=")[0]
+        near = difflib.get_close_matches(named, flags, 1, 0.6)
+        raise RequestError(
+            "usage",
+            f"“{called.prog}” does not know {' '.join(strange)}.",
+            hint=f"Did you mean {near[0]}?"
+            if near
+            else f"“{called.prog} --help” lists what it takes.",
+        )
+
+    def _called(self, words: Sequence[str]) -> "Parser":
+        """Return the parser of the innermost command that `words` name."""
+        inner = self.commands()
+        for place, word in enumerate(words):
+            if word in inner:
+                return inner[word]._called(words[place + 1 :])  # noqa: SLF001
+        return self
 
 
 def _unknown_command(name: str, known: Sequence[str], prog: str) -> RequestError:

@@ -29,7 +29,13 @@ ROOT = Path(__file__).resolve().parents[2]
         (["estimate"], "usage", "tunesmith estimate --help"),
         (["train"], "usage", "tunesmith train --help"),
         (["demo", "--steps", "many"], "usage", "tunesmith demo --help"),
-        (["runs", "--bogus"], "usage", "tunesmith --help"),
+        (["runs", "--bogus"], "usage", "tunesmith runs --help"),
+        (
+            ["estimate", "--model", "starter", "--ranks=8"],
+            "usage",
+            "Did you mean --rank?",
+        ),
+        (["library", "show", "a", "b"], "usage", "tunesmith library show --help"),
     ],
 )
 def test_a_wrong_call_says_what_is_right(
