@@ -42,6 +42,8 @@ def to_act(shape: ModelShape) -> list[Acted]:
     found: list[Acted] = []
     chosen = {order.index(kind) for kind in set(order)}
     chosen |= {len(order) - 1 - order[::-1].index(kind) for kind in set(order)}
+    if shape.architecture == "falcon":  # which lets go of the scores of the one before
+        chosen.add(1)
     for place, kind in enumerate(order):
         if place in chosen:
             found.append(Acted(kind=kind, block=shape.blocks[kind]))

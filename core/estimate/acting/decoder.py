@@ -33,6 +33,8 @@ class Decoder(FeedForwards):
         """What every layer is handed to add to its scores, where layers share it."""
         self.angle_bytes = 0
         """Of each cosine and sine; 0: as wide as what is turned."""
+        self.turns_back = False
+        """Whether the backward pass turns anything, and needs the angles again."""
         self.dropped_bytes = 0
         """What was let go of when the last layer gave its result."""
         self._weights: Value | None = None
@@ -141,6 +143,7 @@ class Decoder(FeedForwards):
     def _rotated(self, x: Value) -> Value:
         """``x * cos + rotate_half(x) * sin``; cos and sin are shared by all layers."""
         came = x.item_bytes
+        self.turns_back |= x.node is not None
         angles = Value(self._frozen, 1, self.angle_bytes or came, None)
         straight = self.mul(x, angles)
         turned = self.rotate_half(x)
@@ -284,7 +287,6 @@ class Decoder(FeedForwards):
         tape, item = self.tape, a.item_bytes
         size_a, size_b = a.elements * item, b.elements * item
         needs_a, needs_b = a.node is not None, b.node is not None
-        out = tape.hold(elements * item)
 
         def backward(_: Storage) -> tuple[Storage | None, Storage | None]:
             return (
@@ -294,7 +296,7 @@ class Decoder(FeedForwards):
 
         saved = (*((b.storage,) if needs_a else ()), *((a.storage,) if needs_b else ()))
         node = self.graph.add((a, b), saved, backward)
-        return Value(out, elements, item, node)
+        return Value(tape.hold(elements * item), elements, item, node)
 
     def _softmax(self, x: Value, kind: Softmax = "wide") -> Value:
         """``softmax(x, dtype=float32).to(x.dtype)``, or in the type of `x`.

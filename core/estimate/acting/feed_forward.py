@@ -138,8 +138,8 @@ class FeedForwards(Layers):
     def _by_expert(self, x: Value, index: Storage, elements: int) -> Value:
         """Rows in another order; backwards zeros are made and added to."""
         tape, size = self.tape, x.elements * x.item_bytes
-        out = tape.hold(elements * x.item_bytes)
         node = self.graph.add((x,), (index,), lambda _: (tape.hold(size),))
+        out = tape.hold(elements * x.item_bytes)
         return Value(out, elements, x.item_bytes, node)
 
     def _summed(self, x: Value, elements: int) -> Value:

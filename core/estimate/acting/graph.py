@@ -1,7 +1,8 @@
 """Autograd's bookkeeping without numbers: what each operation saves until its turn.
 
 Follows torch/csrc/autograd/engine.cpp: nodes run in the reverse order of their making,
-a gradient waits in its node's buffer, saved tensors are let go right after the node ran.
+a gradient waits in its node's buffer and lives until the node is done, as do saved
+tensors; recomputed ones are let go of as soon as the node's formula has run.
 Checkpointing follows torch/utils/checkpoint.py (non-reentrant, early stop).
 """
 
@@ -114,7 +115,7 @@ class Graph:
             saved: What its backward pass needs.
             backward: Makes the inputs' gradients from the output's.
             narrow: Bytes of each gradient once it is brought to its input's type and
-                size, which happens after `saved` is let go of; 0 where it has both.
+                size, which happens before the operation is done; 0 where it has both.
         """
         nodes = tuple(value.node for value in inputs)
         if not any(nodes):
@@ -194,13 +195,18 @@ class Graph:
         while turns:
             node = heapq.heappop(turns)[2]
             passed(node.number)
+            given_to = waiting.pop(node)
+            recomputed = node.frame is not None
             if node.frame is not None:
                 node.saved = node.frame.fetch(self, node.slot)
                 node.frame = None  # with the last of them goes the stretch's input
-            given = node.backward(waiting.pop(node))
-            node.saved = ()
+            given = node.backward(given_to)
+            if recomputed:  # unpacked for the formula alone
+                node.saved = ()
             if node.narrow:
                 given = self._narrowed(list(given), node.narrow)
+            node.saved = ()
+            del given_to
             for target, part in zip(node.inputs, given, strict=True):
                 if target is None or part is None:
                     continue

@@ -33,15 +33,18 @@ class Handed:
         has a window, and above it both are needed.
         """
         window = block.attention.window
-        masks = dict(self._masks_of)
-        if len(self._angles_of) > 1 or first:
-            masks = {window: masks[window]} if window in masks else {}
-        return (*self._angles_of[window], *masks.values())
+        turns = block.attention.softcap and not first
+        masks = [
+            mask for kind, mask in self._masks_of.items() if turns or kind == window
+        ]
+        return (*self._angles_of[window], *masks)
 
-    def drop_masks(self) -> None:
-        """Forget the masks: no layer is run again."""
+    def drop_idle(self) -> None:
+        """Forget what the backward pass does not need, where no layer is run again."""
         self._masks_of = {}
         self._decoder.mask = None
+        if not self._decoder.turns_back:
+            self._angles_of = {}
 
     def _angles(self, shape: ModelShape) -> list[Value]:
         """Cosines and sines of each place, one sequence's for all."""
@@ -70,8 +73,19 @@ class Handed:
             return {None: mask}
         capped = any(attention.softcap for attention in attentions)
         if habits.kernel == "eager" or capped:
-            kinds: set[_Windows] = {*windows, None} if capped else windows
+            kinds = windows | _always_made(shape.architecture)
             cells *= decoder.batch
             return {kind: decoder.new(cells, habits.rest_bytes) for kind in kinds}
         masked = {one.window for one in attentions if decoder.is_masked(one)}
+        masked |= _always_made(shape.architecture) - {None}
         return {window: decoder.new(cells, 1) for window in masked}
+
+
+def _always_made(architecture: str) -> set[_Windows]:
+    """Return the windows whose masks are made whether or not a layer has them.
+
+    Qwen2-MoE without windows makes one for a window of no width.
+    """
+    if architecture == "qwen2_moe":
+        return {0}
+    return {None} if architecture.startswith(("gemma2", "gemma3")) else set()

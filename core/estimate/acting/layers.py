@@ -217,7 +217,7 @@ class Layers(Ops):
             to_x = self._viewed(rows * inputs * item) if needs_x else None
             return to_x, tape.hold(elements * item, GRADIENT)
 
-        saved = (x.storage,) if item == 4 else (x.storage, weight.storage)
+        saved = (x.storage, weight.storage) if needs_x else (x.storage,)
         node = self.graph.add((x, weight), saved, backward)
         return Value(tape.hold(rows * outputs * item), rows * outputs, item, node)
 

@@ -42,7 +42,6 @@ class Ops:
         `scratch` counts full-size temporaries of the backward formula.
         """
         tape, size = self.tape, x.elements * x.item_bytes
-        out = tape.hold(size, x.storage.kind)
 
         def backward(_: Storage) -> tuple[Storage]:
             held = [tape.hold(size) for _ in range(scratch)]
@@ -51,7 +50,9 @@ class Ops:
             return (made,)
 
         saved = (x.storage,) if saves_input else ()
+        # inputs are saved before there is a result: a recomputation may end here
         node = self.graph.add((x,), saved, backward)
+        out = tape.hold(size, x.storage.kind)
         return Value(out, x.elements, x.item_bytes, node)
 
     def add(self, a: Value, b: Value) -> Value:
@@ -81,7 +82,6 @@ class Ops:
             return to_a, tape.hold(size) if b_[0] else None
 
         saved = (*((b.storage,) if a_[0] else ()), *((a.storage,) if b_[0] else ()))
-        # inputs are saved before there is a result: a recomputation may end here
         narrow = _narrow(a_, size), _narrow(b_, size)
         node = self.graph.add((a, b), saved, backward, narrow)
         return Value(tape.hold(size), elements, item, node)
@@ -108,7 +108,6 @@ class Ops:
         tape, size = self.tape, x.elements * x.item_bytes
         small = factor.elements * factor.item_bytes
         needs_factor = factor.node is not None
-        out = tape.hold(size)
 
         def backward(_: Storage) -> tuple[Storage | None, Storage | None]:
             to_x = tape.hold(size)
@@ -118,7 +117,7 @@ class Ops:
         node = self.graph.add(
             (x, factor), (x.storage, factor.storage), backward, (0, small)
         )
-        return Value(out, x.elements, x.item_bytes, node)
+        return Value(tape.hold(size), x.elements, x.item_bytes, node)
 
     def rotate_half(self, x: Value) -> Value:
         """``cat((-x2, x1))``."""

@@ -118,7 +118,7 @@ class _Step:
         if self.plan.train.gradient_checkpointing:
             del self._handed  # each layer has its own hand on it
         else:
-            self._handed.drop_masks()
+            self._handed.drop_idle()
         x = decoder.norm(x, shape.norm)
         del entered
         return x
