@@ -84,7 +84,7 @@ def estimate(
         budget,
         how,
         peak,
-        on_host=_on_host(plan, shape, how),
+        on_host=_on_host(plan, shape, how, stays),
         replayed=replayed,
     )
     # What a dry run acted out is known, whatever the formula knows of its layers.
@@ -106,20 +106,27 @@ def estimate(
     return _answer(plan, shape, budget, figures, parts, known, is_known=is_known)
 
 
-def _on_host(plan: Plan, shape: ModelShape, how: Habits) -> OnHost:
+def _on_host(plan: Plan, shape: ModelShape, how: Habits, stays: Static) -> OnHost:
     """Return what counts in main memory besides the tensors.
 
-    The file stays mapped; weights used as they were read are the mapping itself.
+    Weights used as they were read are the mapped file itself. It stays while one of them
+    is, with what was quantised from it, and is let go of once all are widened.
     """
-    mapped = 2 * shape.parameters
-    if how.item_bytes == 2:
+    mapped = loading = 0
+    if how.item_bytes != 2:
+        loading = stays.weights + stays.quantization + 2 * shape.parameters
+    elif how.quantised:
         linears = sum(count * linear.elements for linear, count in shape.linears())
-        mapped = 2 * linears if how.quantised else 0
+        mapped = 2 * linears
     train = plan.train
     tokens = how.trained_tokens or train.batch_size * train.seq_len
     if how.fused_loss:
         tokens = min(tokens, chunk_tokens(shape.vocabulary))
-    return OnHost(mapped_bytes=mapped, logits=tokens * shape.vocabulary)
+    return OnHost(
+        mapped_bytes=mapped,
+        loading_bytes=loading,
+        logits=tokens * shape.vocabulary,
+    )
 
 
 def _replays(loop: Loop, how: Habits, shape: ModelShape) -> bool:

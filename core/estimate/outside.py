@@ -63,7 +63,9 @@ class OnHost:
     """What decides how much main memory a run takes besides its tensors."""
 
     mapped_bytes: int
-    """Of the model's file, mapped and not computed with."""
+    """Of the model's file, mapped all along and not computed with."""
+    loading_bytes: int
+    """Weights and file together, while the former are made from the latter."""
     logits: int
     """Elements of the logits that exist at once."""
 
@@ -133,9 +135,10 @@ def _on_cpu(tensors: int, habits: Habits, peak: StepPeak, host: OnHost) -> Outsi
     """
     moving = peak.total
     kept = moving // 10 + _idle_logits(host.logits, habits)
+    around = host.mapped_bytes + kept + _CPU_RUNTIME_BYTES
     return Outside(
         libraries=0,
-        fragmentation=host.mapped_bytes + kept + _CPU_RUNTIME_BYTES,
+        fragmentation=max(around, host.loading_bytes - tensors),
         context=0,
         less=kept + _CPU_RUNTIME_BYTES,
         more=tensors // 10 + moving + 150 * MIB,

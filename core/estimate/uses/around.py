@@ -45,7 +45,7 @@ def around(
         budget,
         habits,
         StepPeak(activations=peak.total, gradients=0, logits=0, workspace=0),
-        on_host=OnHost(mapped_bytes=0, logits=0),
+        on_host=OnHost(mapped_bytes=0, loading_bytes=0, logits=0),
     )
     # one thread, one workspace: there is no autograd thread
     libraries = min(found.libraries, workspace_bytes(budget))
