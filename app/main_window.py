@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import shiboken6
-from PySide6.QtCore import QElapsedTimer, QRect, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QElapsedTimer, QRect, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
@@ -206,15 +206,20 @@ class MainWindow(QWidget):
         self.activateWindow()
 
     def place(self, settings: AppSettings) -> None:
-        """Take the place and size of last time, if a screen still shows it."""
+        """Take the place and size of last time, if a screen still shows it.
+
+        A screen smaller than the least size, such as 1920×1200 at 200 %, is not outgrown.
+        """
+        room = QGuiApplication.primaryScreen().availableSize()
+        least = QSize(LEAST_WIDTH, LEAST_HEIGHT)
+        self.setMinimumSize(least.boundedTo(room))
         if settings.window is not None:
             place = QRect(*settings.window)
             screens = QGuiApplication.screens()
             if any(s.availableGeometry().intersects(place) for s in screens):
                 self.setGeometry(place)
         else:
-            room = QGuiApplication.primaryScreen().availableSize()
-            self.resize(min(1280, room.width()), min(860, room.height()))
+            self.resize(QSize(1280, 860).boundedTo(room))
         if settings.maximized:
             self.setWindowState(Qt.WindowState.WindowMaximized)
 

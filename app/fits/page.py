@@ -21,7 +21,7 @@ from app.fits.viewmodel import FitsViewModel
 from app.glance import DeviceGlance
 from app.services import Services
 from app.widgets.buttons import IconButton, PrimaryButton
-from app.widgets.layout import STRETCH
+from app.widgets.layout import STRETCH, tab_as_laid_out
 from app.widgets.page import Page, PageBody, PageHeader
 from app.widgets.picture import ask_where
 from core.plan.plan import Plan
@@ -112,6 +112,7 @@ class FitsPage(Page):
             self.body.column.insertWidget(0, self.question)
         self._side.setVisible(is_beside)
         self.question.show()
+        tab_as_laid_out(self)
 
     def open_with(self, argument: object) -> None:
         """Ask about a `Plan`, or about the model with this id."""

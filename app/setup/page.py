@@ -37,6 +37,7 @@ from core.plan.plan import Plan
 _LEAST_WIDTH: Final = 560
 _LEAST_HEIGHT: Final = 420
 _ROOM_BESIDE: Final = 760  # pixels the steps and the summary need side by side
+_ROOM_BELOW: Final = 620  # and in height, for four choices and two buttons
 PLANS = "Plans (*.toml);;All files (*)"
 
 
@@ -214,6 +215,7 @@ class SetupPage(Page):
         """Fold the summary into a line where large text leaves no room beside."""
         super().resizeEvent(event)
         is_narrow = self.width() < theme.px(_ROOM_BESIDE)
+        is_narrow |= self.height() < theme.px(_ROOM_BELOW)
         self.summary.setVisible(not is_narrow)
         self.foot.setVisible(is_narrow)
 

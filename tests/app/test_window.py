@@ -35,6 +35,7 @@ from app.compose import PAGES
 from app.glance import DeviceGlance
 from app.services import RunGlance
 from app.session import Session
+from app.settings import AppSettings
 from app.widgets.command_palette import CommandPalette
 from app.widgets.layout import _stops
 from core.places import Places, places
@@ -338,6 +339,16 @@ def test_the_window_opens_where_it_was(session: Session) -> None:
     changed = session.services.settings.change(window=(90_000, 90_000, 1100, 750))
     window.place(changed)
     assert window.geometry().topLeft() != QPoint(90_000, 90_000)
+
+
+def test_the_window_outgrows_no_screen(session: Session) -> None:
+    """A large scale leaves few points: the least size gives way to the screen's."""
+    room = session.window.screen().availableSize()
+    session.window.place(AppSettings())
+
+    assert session.window.minimumWidth() <= room.width()
+    assert session.window.width() <= room.width()
+    assert session.window.height() <= room.height()
 
 
 def test_a_crash_is_told_and_survived(session: Session) -> None:

@@ -107,6 +107,10 @@ def test_large_text_folds_the_summary_into_a_line(
     assert "data" == page.model.state.step
     page.resize(1000, 700)
     assert page.summary.isVisible()
+    page.resize(1000, 560)
+    assert page.foot.isVisible()
+    page.resize(1000, 700)
+    assert page.foot.isHidden()
     assert page.foot.isHidden()
 
 
