@@ -161,7 +161,11 @@ def _line(painter: QPainter, box: QRectF, text: str, colour: str, weight: int) -
     painter.setFont(theme.font("body", weight=weight))
     painter.setPen(theme.colour(colour))
     metrics = QFontMetricsF(painter.font())
-    shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
+    # What tells two names of one family apart stands at their ends.
+    where = (
+        Qt.TextElideMode.ElideMiddle if weight > 400 else Qt.TextElideMode.ElideRight
+    )
+    shown = metrics.elidedText(text, where, box.width())
     painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter), shown)
 
 
