@@ -28,11 +28,19 @@ def sheet(tokens: Tokens, *, scale: float = 1.0) -> str:
     values |= {
         "radius": f"{RADIUS_CONTROL}px",
         "card_radius": f"{RADIUS_CARD}px",
-        "images": (RESOURCES / "qss").as_posix(),
+        "images": _quotable((RESOURCES / "qss").as_posix()),
         "field_height": f"{round(20 * scale)}px",
         "box": f"{round(18 * scale)}px",
     }
     return Template(_TEXT + _BUTTONS + _FIELDS + _VIEWS + _FRAMES).substitute(values)
+
+
+def _quotable(path: str) -> str:
+    """Return `path` for between the quotes of ``url("")``.
+
+    Without quotes one umlaut in a person's folder makes Qt refuse the whole sheet.
+    """
+    return path.replace("\\", "\\\\").replace('"', '\\"')
 
 
 _TEXT: Final = """
@@ -143,13 +151,13 @@ QSpinBox::up-button:hover, QDoubleSpinBox::up-button:hover,
 QSpinBox::down-button:hover, QDoubleSpinBox::down-button:hover {
   background: $hover; }
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { width: 10px; height: 10px;
-  image: url($images/$name-up.svg); }
+  image: url("$images/$name-up.svg"); }
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { width: 10px; height: 10px;
-  image: url($images/$name-down.svg); }
+  image: url("$images/$name-down.svg"); }
 QComboBox { padding-right: 24px; }
 QComboBox::drop-down { border: 0; width: 24px; }
 QComboBox::down-arrow { width: 12px; height: 12px;
-  image: url($images/$name-down.svg); }
+  image: url("$images/$name-down.svg"); }
 QComboBox QAbstractItemView { background: $surface; border: 1px solid $line;
   border-radius: 6px; padding: 4px; outline: 0;
   selection-background-color: $accent_soft; selection-color: $text; }
@@ -162,9 +170,9 @@ QCheckBox::indicator, QRadioButton::indicator { width: $box; height: $box;
 QRadioButton::indicator { border-radius: 9px; }
 QCheckBox::indicator:hover, QRadioButton::indicator:hover { border-color: $accent; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent;
-  image: url($images/check.svg); }
+  image: url("$images/check.svg"); }
 QRadioButton::indicator:checked { background: $accent; border-color: $accent;
-  image: url($images/dot.svg); }
+  image: url("$images/dot.svg"); }
 QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {
   background: $sunken; border-color: $line; }
 QSlider { min-height: 26px; background: transparent; }

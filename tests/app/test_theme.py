@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QFontInfo
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app import theme
@@ -79,7 +80,9 @@ def test_the_style_sheet_is_whole(tokens: Tokens) -> None:
 
     assert "$" not in sheet
     assert sheet.count("{") == sheet.count("}")
-    assert all(Path(name).is_file() for name in re.findall(r"url\(([^)]+)\)", sheet))
+    pictures = re.findall(r'url\("([^"]+)"\)', sheet)
+    assert pictures
+    assert all(Path(name).is_file() for name in pictures)
 
 
 def test_only_the_theme_styles() -> None:
@@ -162,3 +165,19 @@ def test_our_typeface_has_its_weights(qtbot: QtBot) -> None:
     assert [400, 500, 600] == [
         QFontInfo(theme.font(weight=weight)).weight() for weight in (400, 500, 600)
     ]
+
+
+@pytest.mark.parametrize("name", ["Jürgen Groß", "d'Été (x86)", "日本", "100 % #1"])
+def test_the_sheet_is_read_in_any_folder(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Wherever the checkout lies, Qt takes the sheet and finds its pictures."""
+    resources = tmp_path / name
+    shutil.copytree(style.RESOURCES / "qss", resources / "qss")
+    monkeypatch.setattr(style, "RESOURCES", resources)
+    box = QCheckBox()
+    qtbot.addWidget(box)
+    box.setChecked(True)
+
+    box.setStyleSheet(style.sheet(LIGHT))
+    box.grab()  # Qt warns of a sheet it refuses and of a picture it cannot open
