@@ -12,6 +12,8 @@ from PySide6.QtCore import QCoreApplication, QEvent, QThread, QThreadPool
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from app import session
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
@@ -56,6 +58,12 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.delenv("TUNESMITH_DEVICE", raising=False)
     return home
+
+
+@pytest.fixture(autouse=True)
+def patient_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a window that closes wait for its calls: the next test must not meet them."""
+    monkeypatch.setattr(session, "_PATIENCE_MS", _PATIENCE_MS)
 
 
 @pytest.fixture(autouse=True)
