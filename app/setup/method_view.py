@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _WHAT: Final[dict[MethodKind, str]] = {
     "lora": "A small adapter learns beside the model as it is.",
-    "qlora": "The same adapter, beside a model packed into 4 bit.",
+    "qlora": "The same adapter, the model packed into 4 bit.",
 }
 _UNPACKED: Final = (
     "Saves nothing here: none of this model's linear layers can be packed into 4 bit."
