@@ -68,11 +68,12 @@ def off_by(found: Case) -> float:
 def test_every_family_is_its_dry_run(family: str) -> None:
     """Each family in one of the sixteen ways, in turn.
 
-    So small a model shows what is lost in a large one: 1.5 % here is 0.1 % there.
+    So small a model shows what is lost in a large one: a tensor too many is percents
+    here and 0.1 % there.
     """
     way = WAYS[(5 * DENSE.index(family)) % len(WAYS)]
 
-    assert off_by(case(family, way)) == pytest.approx(0, abs=0.015)
+    assert off_by(case(family, way)) == pytest.approx(0, abs=0.005)
 
 
 @pytest.mark.slow
@@ -81,7 +82,47 @@ def test_experts_are_their_dry_run(family: str) -> None:
     """Adapted stacks exist in full, routed rows once for each visit."""
     found = case(family, ("lora", "sdpa", True, "tunesmith"))
 
-    assert off_by(found) == pytest.approx(0, abs=0.015)
+    assert off_by(found) == pytest.approx(0, abs=0.005)
+
+
+def changed(found: Case, **method: Any) -> Case:
+    plan = found.plan
+    return replace(found, plan=replace(plan, method=replace(plan.method, **method)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "way", "method"),
+    [
+        # the output layer's adapter: every chunk's logits are formed twice
+        ("qwen3", WAYS[0], {"target_modules": ("v_proj", "lm_head"), "rank": 256}),
+        ("llama", WAYS[3], {"target_modules": ("q_proj", "lm_head")}),
+        # DoRA: the weights of every adapted layer are formed in full
+        ("stablelm", WAYS[0], {"use_dora": True, "rank": 64}),
+        ("gpt_neox", WAYS[2], {"use_dora": True, "dropout": 0.05}),
+        # factors of experts' stacks larger than the stacks
+        ("mixtral", WAYS[8], {"rank": 256}),
+        # an eager backward pass of the layer whose norm comes after attention
+        ("gpt_neox", WAYS[4], {}),
+    ],
+)
+def test_what_once_was_missed_is_not(
+    family: str, way: tuple[Any, ...], method: dict[str, Any]
+) -> None:
+    """Each was percents off, an adapted output layer two thirds."""
+    found = changed(case(family, way), **method)
+
+    assert off_by(found) == pytest.approx(0, abs=0.005)
+
+
+@pytest.mark.slow
+def test_gradients_of_earlier_micro_batches_are_there_once() -> None:
+    """New ones are added to them and let go of."""
+    found = changed(case("qwen2", WAYS[0]), rank=256)
+    train = replace(found.plan.train, gradient_accumulation=4, batch_size=1)
+    found = replace(found, plan=replace(found.plan, train=train))
+
+    assert off_by(found) == pytest.approx(0, abs=0.005)
 
 
 @pytest.mark.slow
@@ -98,10 +139,7 @@ def test_methods_our_engine_does_not_train_are_priced(kind: Any) -> None:
 @pytest.mark.parametrize("family", DENSE)
 def test_every_family_in_every_way(family: str, way: tuple[Any, ...]) -> None:
     """Method, kernel, checkpointing and loop, all crossed."""
-    # NeoX's eager backward pass is priced eight bytes a hidden number too high
-    # (1.1 % of pythia-410m at 2 x 1,024): the cause is not found yet.
-    known = 0.025 if family == "gpt_neox" and way[1] == "eager" else 0.015
-    assert off_by(case(family, way)) == pytest.approx(0, abs=known)
+    assert off_by(case(family, way)) == pytest.approx(0, abs=0.01)
 
 
 def falcon(kind: str, way: tuple[Any, ...]) -> Case:
@@ -116,7 +154,7 @@ def falcon(kind: str, way: tuple[Any, ...]) -> Case:
 )
 def test_each_falcon_is_its_dry_run(kind: str, way: tuple[Any, ...]) -> None:
     """Its layers stay in 16 bits even under QLoRA, and a mask is always there."""
-    assert off_by(falcon(kind, way)) == pytest.approx(0, abs=0.015)
+    assert off_by(falcon(kind, way)) == pytest.approx(0, abs=0.005)
 
 
 @pytest.mark.long
@@ -124,7 +162,7 @@ def test_each_falcon_is_its_dry_run(kind: str, way: tuple[Any, ...]) -> None:
 @pytest.mark.parametrize("kind", FALCONS)
 def test_each_falcon_in_every_way(kind: str, way: tuple[Any, ...]) -> None:
     """Three layouts of heads, all crossed."""
-    assert off_by(falcon(kind, way)) == pytest.approx(0, abs=0.015)
+    assert off_by(falcon(kind, way)) == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.slow
