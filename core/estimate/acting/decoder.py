@@ -95,8 +95,9 @@ class Decoder(FeedForwards):
     def attention(self, block: Block, x: Value) -> Value:
         """Return the attention's output projection for the normed input `x`."""
         attention = block.attention
-        if attention.fused:
-            query, key, value = self._fused_projections(attention, x)
+        fused: tuple[Value, ...] = ()
+        if attention.fused:  # a variable of the attention's own, held to its end
+            fused = query, key, value = self._fused_projections(attention, x)
         else:
             query = self._projected(block, x, 0)
             key = self._projected(block, x, 1)
@@ -106,8 +107,11 @@ class Decoder(FeedForwards):
             query, key = self._rotated(query), self._rotated(key)
         if self.habits.keeps_cache:
             key, value = self._cached(key), self._cached(value)
-        out = self._attended(attention, query, key, value)
-        return self.linear(out, attention.output)
+        out = self.linear(
+            self._attended(attention, query, key, value), attention.output
+        )
+        del fused
+        return out
 
     def _cached(self, x: Value) -> Value:
         """Return what DynamicCache hands back: ``cat`` of nothing and `x`."""
