@@ -262,7 +262,7 @@ def test_a_start_makes_the_run_and_opens_it(
 
     assert ["runs", started[0].run_id] == opened.args
     assert 1 == len(started)
-    assert "small · starter" == started[0].plan().name
+    assert "starter · small" == started[0].plan().name
     assert model.plan.data == started[0].plan().data
 
 
