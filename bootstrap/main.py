@@ -1,6 +1,7 @@
 """What was asked of run.py, and doing it."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -73,11 +74,17 @@ def _open(environment: Environment) -> int:
 def _hand_over(environment: Environment, arguments: list[str]) -> int:
     """Become Tunesmith; on Windows, wait for it."""
     # A folder named `app` or `core` where the person stands must not be taken for ours.
-    env = clean_environ() | {"PYTHONSAFEPATH": "1"}
+    env = clean_environ() | {"PYTHONSAFEPATH": "1", "TUNESMITH_CALLED_AS": _called()}
     command = [str(environment.python), "-m", "app", *arguments]
     if sys.platform != "win32":
         os.execve(command[0], command, env)  # noqa: S606 - our own interpreter
     return subprocess.call(command, env=env)
+
+
+def _called() -> str:
+    """Return how the person called us, to be named in Tunesmith's own words."""
+    python = "py" if sys.platform == "win32" else "python3"
+    return f"{python} {shlex.quote(sys.argv[0])}"
 
 
 def _test(environment: Environment, arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from typing import Any, TextIO
 
 from core.errors import TunesmithError
 from core.wire import line, to_json
+
+# A command as our words name it: “tunesmith resume …”.
+_NAMED = re.compile(r"(?<=“)tunesmith(?= [a-z-])")
 
 
 class Console:
@@ -64,7 +68,7 @@ class Console:
     def note(self, text: str) -> None:
         """Tell a person something beside the answer."""
         self.clear()
-        self._aside(f"{text}\n")
+        self._aside(f"{as_called(text)}\n")
 
     def draw(self, text: str) -> None:
         """Redraw the one live line, if a person watches."""
@@ -101,6 +105,21 @@ class Console:
         """Write to stderr; the work goes on where nobody reads it or its disk is full."""
         with contextlib.suppress(OSError):
             _put(self._err, text)
+
+
+def called() -> str:
+    """Return what the person types to call us.
+
+    Who came through ``run.py`` has no ``tunesmith`` on the path; ``run.py`` says in
+    ``TUNESMITH_CALLED_AS`` how it was called.
+    """
+    return os.environ.get("TUNESMITH_CALLED_AS") or "tunesmith"
+
+
+def as_called(text: str) -> str:
+    """Return our own words with their commands as the person can type them."""
+    name = called()
+    return _NAMED.sub(lambda _: name, text)
 
 
 def _put(stream: TextIO, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.chat.events import Answered, ChatEvent, Loading, Sampling, Voice
 from core.cli.chart import LossCurves, draw_losses
-from core.cli.console import Console
+from core.cli.console import Console, called
 from core.cli.follow import Follower, run_document
 from core.cli.request import FailedWith, Request
 from core.cli.result import fall_text, result_text
@@ -183,5 +183,5 @@ def _text(document: Mapping[str, Any], samples: Sequence[Sample], chart: Path) -
     ]
     facts = [result_text(document), f"Chart {chart}"]
     rule = "\n" + "─" * 60 + "\n"
-    talk = f"tunesmith chat --model starter --adapter {document['adapter_id']}"
+    talk = f"{called()} chat --model starter --adapter {document['adapter_id']}"
     return rule.join(["\n".join(facts), *told, f"Talk to it: {talk}"])

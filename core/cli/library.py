@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from core.cli.console import called
 from core.cli.request import Request
 from core.cli.result import losses
 from core.cli.table import pairs, table
@@ -23,7 +24,7 @@ def list_adapters(request: Request) -> int:
     """Answer with every adapter, or with those in the trash."""
     if request.get("trash", default=False):
         return _answer(request, trash.trashed(request.places), "The trash is empty.")
-    empty = "No adapters yet. “tunesmith demo” trains a first one."
+    empty = f"No adapters yet. “{called()} demo” trains a first one."
     return _answer(request, shelf.all_adapters(request.places), empty)
 
 

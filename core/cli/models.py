@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from core.cli.asked import chosen_budget
+from core.cli.console import called
 from core.cli.request import Request
 from core.cli.starter import ensure_starter, follow_task
 from core.cli.table import pairs, table
@@ -135,7 +136,7 @@ def delete(request: Request) -> int:
         f"{facts.name} is off the list; its files stay where they are."
         if deleted.kept is None
         else f"{facts.name} is in the trash."
-        f" “tunesmith trash restore {deleted.key}” brings it back."
+        f" “{called()} trash restore {deleted.key}” brings it back."
     )
     request.console.answer(
         {"model": facts.id, "key": deleted.key, "size": deleted.size}, text

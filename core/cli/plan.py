@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from core.cli.console import called
 from core.cli.plan_flags import plan_with_flags
 from core.cli.request import Request
 from core.errors import RequestError, reason_of
@@ -28,7 +29,7 @@ def new(request: Request) -> int:
         request.console.answer(document, to_toml(plan).rstrip())
         return 0
     _write(out, plan, replace=arguments.force)
-    text = f"Wrote {out}. “tunesmith train {out}” starts it."
+    text = f"Wrote {out}. “{called()} train {out}” starts it."
     request.console.answer(
         {**document, "path": str(out.absolute())}, _with_problems(text, found)
     )

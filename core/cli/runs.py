@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from core.cli.console import called
 from core.cli.follow import run_document
 from core.cli.request import Request
 from core.cli.result import losses, result_text
@@ -29,7 +30,7 @@ def list_runs(request: Request) -> int:
             [_row(line) for line in lines],
         )
         if lines
-        else "No runs yet. “tunesmith demo” trains a first one."
+        else f"No runs yet. “{called()} demo” trains a first one."
     )
     request.console.answer({"runs": [_document(line) for line in lines]}, text)
     return 0
@@ -70,7 +71,7 @@ def delete(request: Request) -> int:
     request.console.answer(
         {"run_id": run.run_id, "path": str(deleted.path)},
         f"{run.run_id} is in the trash."
-        f" “tunesmith trash restore {deleted.run_id}” brings it back.",
+        f" “{called()} trash restore {deleted.run_id}” brings it back.",
     )
     return 0
 

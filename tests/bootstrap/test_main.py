@@ -171,3 +171,21 @@ def test_an_interruption_is_no_traceback(
 
     assert entry.main(["setup"]) == 130
     assert "again" in capsys.readouterr().err
+
+
+def test_tunesmith_hears_how_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hints can then be typed as they are, also from another folder."""
+    heard: list[dict[str, str]] = []
+
+    def become(path: str, command: list[str], env: dict[str, str]) -> None:
+        heard.append(env)
+
+    monkeypatch.setattr(entry.sys, "platform", "linux")
+    monkeypatch.setattr(entry.sys, "argv", ["my box/run.py", "runs"])
+    monkeypatch.setattr(entry.os, "execve", become)
+    monkeypatch.setattr(entry, "ensure", lambda *_: None)
+    monkeypatch.setattr(entry.subprocess, "call", lambda *_, **__: 0)
+
+    entry.main(["runs"])
+
+    assert "python3 'my box/run.py'" == heard[0]["TUNESMITH_CALLED_AS"]

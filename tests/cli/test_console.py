@@ -70,6 +70,21 @@ def test_an_error_says_where() -> None:
     assert "Bad row.\nMend it.\n" == err.getvalue()
 
 
+def test_commands_are_named_as_they_were_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Through run.py there is no “tunesmith” to type; other words stay as they are."""
+    monkeypatch.setenv("TUNESMITH_CALLED_AS", "python3 run.py")
+    told, out, err = console()
+    told.fail(
+        DatasetError("x", "No tunesmith run.", hint="“tunesmith runs” lists all.")
+    )
+    told.answer({}, "“tunesmith runs”, said a row")
+
+    assert "No tunesmith run.\n“python3 run.py runs” lists all.\n" == err.getvalue()
+    assert "“tunesmith runs”, said a row\n" == out.getvalue()
+
+
 def test_the_live_line_is_only_for_a_terminal() -> None:
     """A log file gets no carriage returns."""
     told, _, err = console()
