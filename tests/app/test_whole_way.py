@@ -107,7 +107,7 @@ def test_a_killed_window_leaves_the_training_to_be_found(
     window.send_signal(signal.SIGKILL)
     window.communicate()
     killed_at = run.status().step
-    qtbot.waitUntil(lambda: run.status().step > killed_at, timeout=120_000)
+    qtbot.waitUntil(lambda: run.status().step > killed_at)
 
     app = QApplication.instance()
     assert isinstance(app, QApplication)
@@ -118,13 +118,11 @@ def test_a_killed_window_leaves_the_training_to_be_found(
     page: Any = session.window.page("runs")
     seen: list[Any] = []
     session.services.pulse.runs_changed.connect(seen.append)
-    qtbot.waitUntil(
-        lambda: bool(seen) and seen[-1][0].status == "running", timeout=60_000
-    )
+    qtbot.waitUntil(lambda: bool(seen) and seen[-1][0].status == "running")
     assert run.run_id == seen[-1][0].run_id
-    qtbot.waitUntil(lambda: longest_curve(page) >= killed_at, timeout=30_000)
+    qtbot.waitUntil(lambda: longest_curve(page) >= killed_at)
     run.order("discard")
-    qtbot.waitUntil(lambda: run.status().status == "stopped", timeout=120_000)
+    qtbot.waitUntil(lambda: run.status().status == "stopped")
     steps = [e.step for e in read_events(run.events_file) if hasattr(e, "loss")]
     session.window.close()
     session.end()
