@@ -107,9 +107,8 @@ class Decoder(FeedForwards):
             query, key = self._rotated(query), self._rotated(key)
         if self.habits.keeps_cache:
             key, value = self._cached(key), self._cached(value)
-        out = self.linear(
-            self._attended(attention, query, key, value), attention.output
-        )
+        out = self._attended(attention, query, key, value)
+        out = self.linear(out, attention.output)
         del fused
         return out
 
