@@ -88,6 +88,7 @@ class SettingField(QWidget):
                     least=int(setting.low or 0),
                     most=int(setting.high or _WHOLE_LIMIT),
                 )
+                number.setSpecialValueText(setting.zero)
                 number.valueChanged.connect(self._choose)
                 return number
             case "whole" | "number" | "text" | "list":

@@ -86,6 +86,8 @@ class SettingRow:
     choices: tuple[tuple[str, str], ...] = ()
     low: float | None = None
     high: float | None = None
+    zero: str = ""
+    """What stands for 0 where 0 is no number: "never"."""
     is_changed: bool = False
     default_text: str = ""
     problem: str = ""
@@ -175,10 +177,17 @@ def setting_row(plan: Plan, field: PlanField, problem: str = "") -> SettingRow:
         choices=tuple((name, name) for name in field.choices if name not in refused),
         low=field.low,
         high=field.high,
+        zero=field.explanation.zero,
         is_changed=value != field.default,
-        default_text=value_text(field.default) or "empty",
+        default_text=_default_text(field),
         problem=problem,
     )
+
+
+def _default_text(field: PlanField) -> str:
+    if field.default == 0 and field.explanation.zero:
+        return field.explanation.zero
+    return value_text(field.default) or "empty"
 
 
 def value_text(value: Any) -> str:

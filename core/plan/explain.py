@@ -12,10 +12,14 @@ class Explanation:
     what: str
     raised: str = ""
     unit: str = ""
+    zero: str = ""
+    """What stands for 0 where 0 is no number: "never"."""
 
 
-def _e(label: str, what: str, raised: str = "", unit: str = "") -> Explanation:
-    return Explanation(label=label, what=what, raised=raised, unit=unit)
+def _e(
+    label: str, what: str, raised: str = "", unit: str = "", zero: str = ""
+) -> Explanation:
+    return Explanation(label=label, what=what, raised=raised, unit=unit, zero=zero)
 
 
 EXPLANATIONS: Mapping[str, Explanation] = {
@@ -100,6 +104,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "Stops after so many optimiser steps; 0 means as many as the epochs need.",
         "Trains longer.",
         "steps",
+        zero="none",
     ),
     "train.batch_size": _e(
         "Batch size",
@@ -158,12 +163,14 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "Optimiser steps between held-out evaluations; 0 means about ten a run.",
         "Fewer points on the curve, less time spent.",
         "steps",
+        zero="automatic",
     ),
     "train.save_every": _e(
         "Checkpoint every",
         "Optimiser steps between checkpoints; 0 means about five a run.",
         "Less written to disk, more lost in a power cut.",
         "steps",
+        zero="automatic",
     ),
     "train.keep_checkpoints": _e(
         "Keep checkpoints",
@@ -175,5 +182,6 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "Stops after so many evaluations without improvement; 0 means never.",
         "More patience.",
         "evaluations",
+        zero="never",
     ),
 }

@@ -183,6 +183,13 @@ def test_the_form_writes_the_plan(qtbot: QtBot, make_model: Maker) -> None:
     rate.setText("1e-4")
     rate.editingFinished.emit()
 
+    patience = form.fields["train.early_stopping"].control
+    assert isinstance(patience, NumberField)
+    assert "never" == patience.text()
+    patience.setValue(3)
+
+    assert "3" == patience.text()
+    assert 3 == page.model.plan.train.early_stopping
     assert 64 == page.model.plan.method.rank
     assert "linear" == page.model.plan.train.scheduler
     assert 1e-4 == page.model.plan.train.learning_rate
