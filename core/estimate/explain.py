@@ -44,11 +44,11 @@ class _NotedTape(Tape):
         self.laid = 0
         self.laid_at_peak = 0
 
-    def ballast(self, n_bytes: int, kind: Kind) -> None:
+    def ballast(self, n_bytes: int, kind: Kind, *, small: int = 0) -> None:
         """Note activations apart."""
         if kind == ACTIVATION:
             self.laid += n_bytes
-        super().ballast(n_bytes, kind)
+        super().ballast(n_bytes, kind, small=small)
 
     def _add(self, size: int, kind: Kind) -> None:
         before = self.peak

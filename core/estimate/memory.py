@@ -8,7 +8,7 @@ acted out (`core.estimate.acting.step`); what lies outside the tensors
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.estimate.acting.replay import replay
+from core.estimate.acting.replay import Replayed, replay
 from core.estimate.acting.step import StepPeak, step_peak
 from core.estimate.acting.tape import rounded
 from core.estimate.answer import (
@@ -21,6 +21,7 @@ from core.estimate.corrected import Figures, corrected
 from core.estimate.learned import Learned, Outcome
 from core.estimate.loop import Habits, chunk_tokens, habits
 from core.estimate.outside import OnHost, Outside, outside, workspace_bytes
+from core.estimate.reserved import Reserve
 from core.estimate.static import Static, adapter_tensors, static
 from core.estimate.verdict import judge
 from core.hardware.budget import DeviceBudget
@@ -67,7 +68,17 @@ def estimate(
     stays = static(shape, plan.method, plan.train.optimizer, how)
     # A plain loop takes one micro-batch a step; ours accumulates as the plan says.
     accumulates = plan.train.gradient_accumulation > 1 and loop == "tunesmith"
-    peak = step_peak(shape, plan, how, gradients=stays.gradients if accumulates else 0)
+    reserve = None
+    if how.fused_loss and how.on_gpu:
+        reserve = Reserve(shape, plan, how, budget)
+    peak = step_peak(
+        shape,
+        plan,
+        how,
+        gradients=stays.gradients if accumulates else 0,
+        small_gradients=reserve.small_gradients if reserve and accumulates else 0,
+        tape=reserve.tape if reserve else None,
+    )
     parts = _components(stays, peak)
     difference = 0
     if measured_tensors is not None:
@@ -75,9 +86,12 @@ def estimate(
         measured_tensors += shape.idle * how.item_bytes
         difference = measured_tensors - _sum(parts)
         parts = replace(parts, activations=max(0, parts.activations + difference))
-    replayed = None
-    if _replays(loop, how, shape):
-        workspace = workspace_bytes(budget)
+    replayed, workspace = None, workspace_bytes(budget)
+    if reserve is not None:
+        allocated = _sum(parts) + 2 * workspace
+        reserved = max(allocated, reserve.bytes(stays) + difference)
+        replayed = Replayed(allocated=allocated, reserved=reserved)
+    elif _replays(loop, how, shape):
         replayed = replay(shape, plan, how, workspace_bytes=workspace).plus(difference)
     rest = outside(
         _sum(parts),

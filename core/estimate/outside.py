@@ -91,12 +91,12 @@ def outside(
     context = _context(budget)
     spread = context.spread_mib * MIB
     if habits.fused_loss:
-        # No block is larger than one chunk of logits and segments can grow
-        # (expandable_segments), so little room is lost between blocks. Acted out over
-        # 120 settings (benchmarks.estimate_growing): with fused attention 1.5-2.3 % in
-        # the middle and up to 11 %, where every score exists 1.3-6.9 % and up to 18 %.
+        # Whether a hole is met depends on the rows before; where every score exists
+        # holes are as large as those.
         eager = habits.kernel == "eager"
         fragmentation = allocated // (25 if eager else 40)
+        if replayed is not None:
+            fragmentation = replayed.reserved - allocated
         scores = allocated // 10 if eager else 0
         return Outside(
             libraries=libraries,

@@ -3,7 +3,7 @@
 Every tensor is rounded up to 512 bytes, as the CUDA allocator does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.estimate.acting.tape import rounded
@@ -137,52 +137,74 @@ def static(
 
 def frozen_bytes(shape: ModelShape, method: Method, habits: Habits) -> tuple[int, int]:
     """Return the bytes of the base model's weights and of their scales."""
-    rest, weights, scales = habits.rest_bytes, 0, 0
-    for linear, count in shape.linears():
-        held, scale = _linear_bytes(linear, method, habits)
-        weights += count * held
-        scales += count * scale
-        if linear.bias:
-            weights += count * rounded(linear.outputs * rest)
-    for block in shape.blocks:
-        # Expert stacks are parameters, no nn.Linear: they stay in 16 bits.
-        weights += block.count * sum(rounded(n * rest) for n in block.other_tensors)
-    weights += sum(rounded(n * rest) for n in (*shape.embeddings, *shape.final_norm))
-    if not shape.tied:
-        weights += rounded(shape.head.elements * rest)
-    if shape.head.bias:
-        weights += rounded(shape.head.outputs * rest)
-    for linear in shape.whole:
-        weights += rounded(linear.elements * rest) + rounded(linear.outputs * rest)
-    weights += sum(rounded(size) for size in shape.buffers)
-    weights += rounded(shape.idle * habits.item_bytes) if shape.idle else 0
-    attention = shape.blocks[0].attention
-    if attention.rotary:  # inverse frequencies, kept twice
-        weights += 2 * rounded(int(attention.head_dim * attention.rotary) // 2 * 4)
+    weights = scales = 0
+    for size, count, is_scale in frozen_tensors(shape, method, habits):
+        if is_scale:
+            scales += count * size
+        else:
+            weights += count * size
     return weights, scales
 
 
-def _linear_bytes(linear: Linear, method: Method, habits: Habits) -> tuple[int, int]:
+def frozen_tensors(
+    shape: ModelShape, method: Method, habits: Habits
+) -> Iterator[tuple[int, int, bool]]:
+    """Give the base model's tensors: rounded bytes, how many, and whether of scales."""
+    rest = habits.rest_bytes
+    for linear, count in shape.linears():
+        held, *scales = _linear_sizes(linear, method, habits)
+        yield held, count, False
+        for size in scales:
+            yield size, count, True
+        if linear.bias:
+            yield rounded(linear.outputs * rest), count, False
+    for block in shape.blocks:
+        # Expert stacks are parameters, no nn.Linear: they stay in 16 bits.
+        for elements in block.other_tensors:
+            yield rounded(elements * rest), block.count, False
+    for elements in (*shape.embeddings, *shape.final_norm):
+        yield rounded(elements * rest), 1, False
+    for size in _outer_sizes(shape, rest):
+        yield rounded(size), 1, False
+    if shape.idle:
+        yield rounded(shape.idle * habits.item_bytes), 1, False
+    attention = shape.blocks[0].attention
+    if attention.rotary:  # inverse frequencies, kept twice
+        half = int(attention.head_dim * attention.rotary) // 2
+        yield rounded(half * 4), 2, False
+
+
+def _outer_sizes(shape: ModelShape, rest: int) -> Iterator[int]:
+    """Give the bytes of what lies around the layers, and of buffers."""
+    if not shape.tied:
+        yield shape.head.elements * rest
+    if shape.head.bias:
+        yield shape.head.outputs * rest
+    for linear in shape.whole:
+        yield linear.elements * rest
+        yield linear.outputs * rest
+    yield from shape.buffers
+
+
+def _linear_sizes(linear: Linear, method: Method, habits: Habits) -> list[int]:
+    """Return the bytes of a layer's weight, then those of its scales."""
     elements, outputs = linear.elements, linear.outputs
     if linear.wide_in_fp16:
-        return rounded(elements * habits.wide_bytes), 0
+        return [rounded(elements * habits.wide_bytes)]
     if linear.never_quantised:
-        return rounded(elements * habits.rest_bytes), 0
+        return [rounded(elements * habits.rest_bytes)]
     if habits.method == "qlora":
         blocks = -(-elements // BLOCK)
-        code = rounded(CODE_BYTES)
-        if not method.double_quant:
-            return rounded(-(-elements // 2)), code + rounded(4 * blocks)
-        nested = (
-            rounded(blocks)
-            + rounded(4 * -(-blocks // BLOCK_OF_SCALES))
-            + rounded(CODE_OF_SCALES_BYTES)
-            + rounded(4)  # the offset
-        )
-        return rounded(-(-elements // 2)), code + nested
+        sizes = [-(-elements // 2), CODE_BYTES]
+        if method.double_quant:  # and their mean
+            second = -(-blocks // BLOCK_OF_SCALES)
+            sizes += [blocks, 4 * second, CODE_OF_SCALES_BYTES, 4]
+        else:
+            sizes.append(4 * blocks)
+        return [rounded(size) for size in sizes]
     if habits.method == "lora8":
-        return rounded(elements), rounded(4 * outputs)
-    return rounded(elements * habits.item_bytes), 0
+        return [rounded(elements), rounded(4 * outputs)]
+    return [rounded(elements * habits.item_bytes)]
 
 
 def _trained_whole(shape: ModelShape) -> Iterator[tuple[int, int]]:
@@ -217,16 +239,24 @@ def _states(
 ) -> tuple[int, int]:
     """Return the bytes of two moments in the card's memory, and in paged memory."""
     held = paged = 0
+    for size, count, is_paged in state_sizes(tensors, item, kind):
+        if is_paged:
+            paged += size * count
+        else:
+            held += size * count
+    return held, paged
+
+
+def state_sizes(
+    tensors: Iterable[tuple[int, int]], item: int, kind: Optimizer
+) -> Iterator[tuple[int, int, bool]]:
+    """Give the moments' tensors: rounded bytes, how many, and whether in paged memory."""
     for elements, count in tensors:
         if kind == "adamw_torch":
-            held += 2 * count * rounded(elements * item)
+            yield rounded(elements * item), 2 * count, False
             continue
         eight = kind in {"adamw_8bit", "paged_adamw_8bit"} and elements >= SMALLEST_8BIT
-        state = 2 * count * rounded(elements if eight else 4 * elements)
-        if kind.startswith("paged") and elements >= _SMALLEST_PAGED:
-            paged += state
-        else:
-            held += state
+        is_paged = kind.startswith("paged") and elements >= _SMALLEST_PAGED
+        yield rounded(elements if eight else 4 * elements), 2 * count, is_paged
         if eight:
-            held += 2 * count * rounded(4 * -(-elements // BLOCK_OF_SCALES))
-    return held, paged
+            yield rounded(4 * -(-elements // BLOCK_OF_SCALES)), 2 * count, False

@@ -1,13 +1,13 @@
 """The device a training would use, and how much memory it may have there."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from core.errors import RequestError
 from core.hardware.cards import Card, find_card
 from core.hardware.gpu import Gpu, GpuProcess, gpus, visible
-from core.hardware.machine import machine, multiplies_bf16
+from core.hardware.machine import machine, multiplies_bf16, segments_grow
 from core.hardware.torch_build import TorchBuild, driver_runs, torch_build
 from core.units import GIB, bytes_text
 
@@ -30,6 +30,8 @@ class DeviceBudget:
     """Whether bfloat16 is computed natively in hardware."""
     imagined: bool = False
     """A card asked about, not one that is here."""
+    growing_segments: bool = field(default_factory=segments_grow)
+    """Whether our worker's memory there is one segment that grows."""
 
 
 def device_budget(

@@ -86,6 +86,15 @@ def is_wsl() -> bool:
     return "microsoft" in platform.release().lower()
 
 
+def segments_grow() -> bool:
+    """Return whether torch's memory on a card may be a segment that grows.
+
+    Windows' driver refuses, some at once, some at a large model
+    (pytorch/pytorch#192330), and under WSL the driver is Windows' own.
+    """
+    return sys.platform != "win32" and not is_wsl()
+
+
 def resident_bytes(pid: int | None = None) -> int:
     """Return the resident memory of a process (this one if none), 0 if it is gone."""
     try:

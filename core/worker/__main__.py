@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from core.hardware.machine import is_wsl
+from core.hardware.machine import segments_grow
 
 TASKS: Mapping[str, str] = {
     "make_starter": "core.worker.model_tasks:make_starter",
@@ -48,9 +48,8 @@ def main(arguments: list[str]) -> int:
 def _settle() -> None:
     """Choose what must be chosen before torch is imported."""
     if sys.platform == "linux":
-        # one growing segment instead of many blocks: far less fragmentation; Windows'
-        # driver refuses, some at once, some at a large model (pytorch/pytorch#192330)
-        if not is_wsl():
+        # one growing segment instead of many blocks: far less fragmentation
+        if segments_grow():
             os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
         _volunteer_for_the_oom_killer()
     # a card's number is its place, as NVML counts, and not its rank in speed

@@ -20,6 +20,10 @@ class Held:
     """16-bit copies of its adapter that stay until the forward pass is over."""
     cached: int = 0
     """Keys and values that stay as long as the outputs."""
+    small: int = 0
+    """Of `saved`, in blocks of the allocator's small pool, where those are told apart."""
+    small_casts: int = 0
+    """Of `casts`, likewise."""
 
 
 @dataclass(slots=True)

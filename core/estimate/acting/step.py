@@ -24,6 +24,7 @@ from core.estimate.acting.tape import (
     WORKSPACE,
     Tape,
     rounded,
+    small_of,
 )
 from core.estimate.loop import Habits
 from core.estimate.static import expert_adapter_tensors, is_target
@@ -77,9 +78,9 @@ class _Step:
         self.acted = all_layers(shape) if every_layer else to_act(shape)
         self._held: dict[int, Held] = {}
 
-    def run(self, gradients: int) -> Tape:
+    def run(self, gradients: int, *, small: int = 0) -> Tape:
         """Act out the step; `gradients` bytes of earlier micro-batches are there."""
-        self.tape.ballast(gradients, GRADIENT)
+        self.tape.ballast(gradients, GRADIENT, small=small)
         accumulated = gradients > 0
         x = self._forward()
         self._loss = Loss(self.shape, self.plan, self.habits, self.decoder)
@@ -100,16 +101,24 @@ class _Step:
         self._handed = Handed(shape, decoder)
         for acted in self.acted:
             before, casts = self.tape.live, self._cast_bytes()
+            small, small_casts = self.tape.small, self._cast_bytes(small=True)
             cached = decoder.cached_bytes
             x, acted.peak = self.tape.peak_of(partial(self._layer, acted, x))
             casts = self._cast_bytes() - casts
+            small_casts = self._cast_bytes(small=True) - small_casts
             if not self.plan.train.gradient_checkpointing:
-                casts = 0  # the graph saves them
+                casts = small_casts = 0  # the graph saves them
             cached = decoder.cached_bytes - cached
             # measured here, where the layer's own input is let go of; of each kind the
             # last counts, for the first layer of all saves less
             saved = self.tape.live - before - casts - cached + decoder.dropped_bytes
-            self._held[acted.kind] = Held(saved=saved, casts=casts, cached=cached)
+            self._held[acted.kind] = Held(
+                saved=saved,
+                casts=casts,
+                cached=cached,
+                small=self.tape.small - small - small_casts,
+                small_casts=small_casts,
+            )
         decoder.release()
         last = self.acted[-1].kind
         held = self._held[last]
@@ -161,6 +170,7 @@ class _Step:
         Those below a layer were there already when it ran.
         """
         below = [0] * KINDS
+        small = [0] * KINDS
         for acted in self.acted:
             if any(below):
                 self.tape.claim([a + b for a, b in zip(acted.peak, below, strict=True)])
@@ -168,8 +178,10 @@ class _Step:
                 held = self._held[kind]
                 below[ACTIVATION] += count * (held.saved + held.cached)
                 below[WORKSPACE] += count * held.casts
+                small[ACTIVATION] += count * held.small
+                small[WORKSPACE] += count * held.small_casts
         for kind, n_bytes in enumerate(below):
-            self.tape.ballast(n_bytes, kind)
+            self.tape.ballast(n_bytes, kind, small=small[kind])
 
     def _layer(self, acted: Acted, x: Value) -> Value:
         if self.plan.train.gradient_checkpointing:
@@ -190,15 +202,19 @@ class _Step:
 
         return stretch
 
-    def _cast_bytes(self) -> int:
-        return sum(storage.n_bytes for storage in self.graph.casts.values())
+    def _cast_bytes(self, *, small: bool = False) -> int:
+        sizes = [storage.n_bytes for storage in self.graph.casts.values()]
+        return small_of(sizes) if small else sum(sizes)
 
     def _leave_autocast(self) -> None:
         """Drop the cache of narrowed weights; what the graph saved of it stays."""
         self.graph.casts.clear()
         for acted in self.acted:
             for kind, count in acted.above.items():
-                self.tape.ballast(-count * self._held[kind].casts, WORKSPACE)
+                held = self._held[kind]
+                self.tape.ballast(
+                    -count * held.casts, WORKSPACE, small=-count * held.small_casts
+                )
 
     # -- backward ------------------------------------------------------------
 
@@ -227,15 +243,20 @@ class _Step:
     def _lift(self, acted: Acted, *, accumulated: bool) -> None:
         """Enter the backward pass of `acted`: the layers above it are done."""
         for kind, count in acted.above.items():
-            self.tape.ballast(-count * self._held[kind].saved, ACTIVATION)
+            held = self._held[kind]
+            self.tape.ballast(
+                -count * held.saved, ACTIVATION, small=-count * held.small
+            )
             if not accumulated:  # they have left their gradients behind
-                grown = _gradient_bytes(
+                grown = _gradient_sizes(
                     self.shape.blocks[kind], self.plan, self.habits.item_bytes
                 )
-                self.tape.ballast(count * grown, GRADIENT)
+                self.tape.ballast(
+                    count * sum(grown), GRADIENT, small=count * small_of(grown)
+                )
 
 
-def _gradient_bytes(block: Block, plan: Plan, item: int) -> int:
+def _gradient_sizes(block: Block, plan: Plan, item: int) -> list[int]:
     method = plan.method
     if not method.has_adapter:
         linears = [
@@ -243,18 +264,18 @@ def _gradient_bytes(block: Block, plan: Plan, item: int) -> int:
             for one in block.linears
             for n in (one.elements, one.outputs)[: 1 + one.bias]
         ]
-        return sum(rounded(item * n) for n in (*linears, *block.other_tensors))
+        return [rounded(item * n) for n in (*linears, *block.other_tensors)]
     experts = (
         expert_adapter_tensors(block.mlp, method)
         if isinstance(block.mlp, Experts)
         else ()
     )
-    return sum(rounded(4 * elements) for elements in experts) + sum(
-        rounded(4 * method.rank * linear.inputs)
-        + rounded(4 * method.rank * linear.outputs)
-        for linear in block.linears
-        if is_target(linear, method)
-    )
+    targets = [linear for linear in block.linears if is_target(linear, method)]
+    return [
+        *(rounded(4 * elements) for elements in experts),
+        *(rounded(4 * method.rank * linear.inputs) for linear in targets),
+        *(rounded(4 * method.rank * linear.outputs) for linear in targets),
+    ]
 
 
 def act_out(shape: ModelShape, plan: Plan, habits: Habits, tape: Tape) -> object:
@@ -278,6 +299,7 @@ def step_peak(
     habits: Habits,
     *,
     gradients: int,
+    small_gradients: int = 0,
     tape: Tape | None = None,
 ) -> StepPeak:
     """Return the peak of one micro-batch's forward and backward pass.
@@ -288,11 +310,12 @@ def step_peak(
         habits: How the loop holds tensors.
         gradients: Bytes of gradients left by earlier micro-batches; 0 without
             accumulation.
+        small_gradients: Of these, bytes in blocks of the allocator's small pool.
         tape: What to act on, for those who note more than the peak.
     """
     if shape.task == "causal":
         step = _Step(shape, plan, habits, tape or Tape())
-        tape = step.run(gradients)
+        tape = step.run(gradients, small=small_gradients)
     else:
         step = StackStep(shape, plan, habits, tape or Tape())
         tape = step.run()

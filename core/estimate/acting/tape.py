@@ -6,7 +6,7 @@ that act out a step are therefore written like the step itself, and what they fr
 free where torch does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 _Found = TypeVar("_Found")
@@ -20,11 +20,18 @@ KINDS: Final = 4
 # The CUDA caching allocator hands out multiples of 512 bytes
 # (c10/cuda/CUDACachingAllocator.cpp, kMinBlockSize).
 ROUNDING_BYTES: Final = 512
+# Blocks up to so large come from a pool of their own (kSmallSize).
+SMALL_BYTES: Final = 1 << 20
 
 
 def rounded(n_bytes: int) -> int:
     """Return the bytes the allocator sets aside for a tensor of `n_bytes`."""
     return max(ROUNDING_BYTES, -(-n_bytes // ROUNDING_BYTES) * ROUNDING_BYTES)
+
+
+def small_of(sizes: Iterable[int]) -> int:
+    """Return how many bytes of blocks of these sizes lie in the small pool."""
+    return sum(size for size in sizes if size <= SMALL_BYTES)
 
 
 class Storage:
@@ -48,10 +55,12 @@ class Storage:
 class Tape:
     """Live bytes now and at the peak, split by what they are for."""
 
-    __slots__ = ("by_kind", "live", "peak", "peak_by_kind")
+    __slots__ = ("by_kind", "live", "peak", "peak_by_kind", "small")
 
     def __init__(self) -> None:
         self.live = 0
+        self.small = 0
+        """Of `live`, in blocks of the allocator's small pool, where those are told apart."""
         self.peak = 0
         self.by_kind = [0] * KINDS
         self.peak_by_kind = [0] * KINDS
@@ -78,8 +87,8 @@ class Tape:
         self.by_kind[kind] += storage.n_bytes
         storage.kind = kind
 
-    def ballast(self, n_bytes: int, kind: Kind) -> None:
-        """Change what layers hold that are counted but not acted out."""
+    def ballast(self, n_bytes: int, kind: Kind, *, small: int = 0) -> None:  # noqa: ARG002
+        """Change what layers hold that are counted but not acted out, `small` in small."""
         self._add(n_bytes, kind)
 
     def peak_of(self, stretch: Callable[[], _Found]) -> tuple[_Found, list[int]]:
