@@ -7,6 +7,7 @@ from typing import Literal
 
 import pytest
 import torch
+from transformers import modeling_utils
 
 from core.engine.device import Compute
 from core.engine.load import load_base
@@ -33,6 +34,23 @@ def test_a_whole_model_loads(tiny: Path, kind: Literal["lora", "qlora"]) -> None
     model = load_base(tiny, compute=CPU, quantization=method)
 
     assert not any(weight.requires_grad for weight in model.parameters())
+
+
+def test_a_card_smaller_than_the_warm_up_loads(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked for before the weights, to save time, may be refused."""
+    asked: list[torch.device] = []
+
+    def refused(_: object, places: dict[str, torch.device], __: object) -> None:
+        asked.extend(places.values())
+        torch.empty(-1)  # as of a card of 1 GiB: transformers keeps 1.2 GiB away
+
+    monkeypatch.setattr(modeling_utils, "caching_allocator_warmup", refused)
+    model = load_base(tiny, compute=CPU)
+
+    assert asked
+    assert not any(weight.is_meta for weight in model.parameters())
 
 
 @pytest.mark.parametrize(
