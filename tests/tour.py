@@ -293,7 +293,11 @@ class Tour:
         page.model.set_value("train.gradient_checkpointing", value=True)
         page.model.ask_device("RTX 4070")
         self.until(
-            lambda: page.model.state.prices and page.model.state.cards,
+            lambda: (
+                page.model.state.prices
+                and page.model.state.cards
+                and not page.model.state.are_prices_old
+            ),
             "every model has its price",
             most_s=120,
         )

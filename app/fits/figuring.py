@@ -217,7 +217,8 @@ class Figuring(QObject):
         found: dict[str, Prices] = {}
         usable = [model for model in self._asked.listed or () if not model.problem]
         yield from price_models(usable, self._shape, offer, self._ports.estimate, found)
-        self.told.emit({"prices": found, "longest": {}})
+        settings = self._asked.settings
+        self.told.emit({"prices": found, "priced_for": settings, "longest": {}})
 
     @Slot(object)
     def _on_failed(self, err: TunesmithError) -> None:

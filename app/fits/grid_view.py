@@ -18,6 +18,7 @@ _ORDER: Final[dict[Verdict, int]] = {
     "fits": 0, "tight": 1, "fits-if-closed": 3, "unknown": 4, "too-large": 5
 }  # fmt: skip
 _CHECKPOINTED: Final = 2
+_OLD: Final = "Figures of the question before; being worked out anew…"
 _SHORT: Final[dict[MethodKind, str]] = {
     "lora": "LoRA", "qlora": "QLoRA", "lora8": "8-bit", "full": "Full"
 }  # fmt: skip
@@ -88,13 +89,20 @@ def _matches(model: ModelFacts, state: FitsState) -> bool:
 
 def _row(model: ModelFacts, kinds: tuple[MethodKind, ...], state: FitsState) -> GridRow:
     prices = state.prices.get(model.id, {})
-    cells = tuple(_cell(kind, prices.get(kind)) for kind in kinds)
+    cells = (
+        *(_cell(kind, prices.get(kind)) for kind in kinds),
+        _longest(model, prices, state),
+    )
+    if (
+        state.are_prices_old
+    ):  # figures without a verdict, until they are of this question
+        cells = tuple(GridCell(text=cell.text, tip=_OLD) for cell in cells)
     chosen = state.chosen is not None and state.chosen.id == model.id
     return GridRow(
         key=model.id,
         name=model.name,
         detail=count_text(model.parameters) if model.parameters else "",
-        cells=(*cells, _longest(model, prices, state)),
+        cells=cells,
         is_chosen=chosen,
     )
 
@@ -135,6 +143,8 @@ def _longest(model: ModelFacts, prices: Prices, state: FitsState) -> GridCell:
 def _summary(found: list[ModelFacts], state: FitsState) -> str:
     if not state.prices:
         return ""
+    if state.are_prices_old:
+        return _OLD
     prices = [best_price(state.prices.get(model.id, {})) for model in found]
     fitting = [price for price in prices if price is not None]
     as_set = [price for price in fitting if price.checkpointed is None]

@@ -46,8 +46,8 @@ class Presenter:
         question = (*asked, *failed, state.listed, state.budget, state.device_key)
         compared = state.compares_all
         answer = (state.estimates, state.forecast, state.exact, state.offer, compared)
-        priced = (state.listed, state.judged, state.prices, state.longest)
-        filtered = (state.query, state.shown, state.chosen, compared)
+        priced = (state.listed, state.judged, state.prices, state.are_prices_old)
+        filtered = (state.query, state.shown, state.chosen, state.longest, compared)
         part = self._part
         return FitsView(
             question=part(present_question, state, (*question, state.model_text)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from app.setup.state import ExactState, Failure
@@ -88,6 +88,8 @@ class FitsState:
     """(batch size, length) to its estimate by the method chosen."""
     prices: Mapping[str, Prices] = field(default_factory=dict[str, Prices])
     """Model id to its estimates, for the model × method grid."""
+    priced_for: object = None
+    """`settings` as they were when the prices were worked out."""
     longest: Mapping[str, int] = field(default_factory=dict[str, int])
     """Model id to the longest sequence that fits, for rows that were in view."""
     outcomes: tuple[Outcome, ...] = ()
@@ -110,6 +112,18 @@ class FitsState:
     def judged(self) -> DeviceBudget | None:
         """The device the answers are for."""
         return self.other or self.budget
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """What the prices of all models hang on, free memory aside: it moves by itself."""
+        method = replace(self.plan.method, kind="lora")  # each is priced by every kind
+        card = (self.judged.name, self.judged.total) if self.judged else None
+        return method, self.plan.train, card, self.compares_all
+
+    @property
+    def are_prices_old(self) -> bool:
+        """Whether the prices answer the question before this one."""
+        return bool(self.prices) and self.priced_for != self.settings
 
     @property
     def estimate(self) -> MemoryEstimate | None:

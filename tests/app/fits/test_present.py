@@ -62,7 +62,7 @@ def whole() -> FitsState:
     uses: list[UseEstimate] = []
     list(ask_uses(question, 32 * GIB, 100 * GIB, uses))
     found = estimates(DRAFT, question.shape, CARD)
-    return FitsState(
+    state = FitsState(
         plan=DRAFT,
         listed=MODELS,
         chosen=known(MIDDLE),
@@ -75,6 +75,7 @@ def whole() -> FitsState:
         uses=tuple(uses),
         cards=which_cards(DRAFT, question.shape),
     )
+    return replace(state, priced_for=state.settings)
 
 
 # -- the question ------------------------------------------------------------------
@@ -264,6 +265,19 @@ def test_the_better_method_is_the_field_s(
     best = best_price(prices)  # type: ignore[arg-type]
 
     assert better == (best.estimate.method if best else None)
+
+
+def test_prices_of_an_earlier_question_are_no_verdicts(whole: FitsState) -> None:
+    """On another card the figures stay to be read, and say that they are old."""
+    state = replace(whole, other=replace(CARD, name="Another", total=8 * GIB))
+    view = present_grid(state)
+
+    assert "Models on Another" == view.title
+    assert "worked out anew" in view.summary
+    assert {None} == {cell.tone for row in view.rows for cell in row.cells}
+    assert view.rows[0].cells[0].text == present_grid(whole).rows[0].cells[0].text
+    freer = replace(whole, budget=replace(CARD, free=1), query="")
+    assert not freer.are_prices_old
 
 
 def test_what_fits_by_checkpointing_alone_says_so(whole: FitsState) -> None:
