@@ -102,3 +102,12 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def called() -> str:
+    """Return what the person types to call us.
+
+    Who came through ``run.py`` has no ``tunesmith`` on the path; ``run.py`` says in
+    ``TUNESMITH_CALLED_AS`` how it was called.
+    """
+    return os.environ.get("TUNESMITH_CALLED_AS") or "tunesmith"

@@ -166,7 +166,7 @@ def _token_words(state: PreferencesState) -> tuple[str, Tone, str]:
 
 
 def _devices(state: PreferencesState) -> tuple[tuple[str, str], ...]:
-    found = [("auto", "Automatic: the first graphics card, else the processor")]
+    found = [("auto", "Automatic: the card with the most memory, else the processor")]
     report = state.report
     if report is not None:
         found += [

@@ -17,6 +17,7 @@ from app.setup.state import ExactState, Failure, SetupState, Step
 from app.setup.summary_view import present_summary
 from app.setup.time_view import run_time_text
 from app.setup.words import joined
+from core.places import called
 from core.plan.fields import BY_KEY, changed_keys
 from core.plan.plan import Plan
 from core.plan.problems import Problem
@@ -245,8 +246,8 @@ def _is_saved(state: SetupState) -> bool:
 def command_of(state: SetupState) -> str:
     """Return the command line that starts the same run from its plan file."""
     if state.saved is not None and state.saved.plan == state.plan:
-        return f"tunesmith train {shlex.quote(state.saved.path)}"
-    return f"tunesmith train {shlex.quote(file_name(state.plan))}"
+        return f"{called()} train {shlex.quote(state.saved.path)}"
+    return f"{called()} train {shlex.quote(file_name(state.plan))}"
 
 
 def file_name(plan: Plan) -> str:

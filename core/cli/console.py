@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import TunesmithError
+from core.places import called
 from core.wire import line, to_json
 
 # A command as our words name it: “tunesmith resume …”.
@@ -105,15 +106,6 @@ class Console:
         """Write to stderr; the work goes on where nobody reads it or its disk is full."""
         with contextlib.suppress(OSError):
             _put(self._err, text)
-
-
-def called() -> str:
-    """Return what the person types to call us.
-
-    Who came through ``run.py`` has no ``tunesmith`` on the path; ``run.py`` says in
-    ``TUNESMITH_CALLED_AS`` how it was called.
-    """
-    return os.environ.get("TUNESMITH_CALLED_AS") or "tunesmith"
 
 
 def as_called(text: str) -> str:

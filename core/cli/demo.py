@@ -7,7 +7,7 @@ from typing import Any
 
 from core.chat.events import Answered, ChatEvent, Loading, Sampling, Voice
 from core.cli.chart import LossCurves, draw_losses
-from core.cli.console import Console, called
+from core.cli.console import Console
 from core.cli.follow import Follower, run_document
 from core.cli.request import FailedWith, Request
 from core.cli.result import fall_text, result_text
@@ -21,7 +21,7 @@ from core.data.split import split
 from core.errors import Interrupted, RequestError, reason_of
 from core.library import shelf
 from core.models.find import find_model
-from core.places import expanded
+from core.places import called, expanded
 from core.plan.plan import Plan
 from core.prepare import check, demo_plan, new_run
 from core.runs.folder import RunFolder

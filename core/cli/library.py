@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from core.cli.console import called
 from core.cli.request import Request
 from core.cli.result import losses
 from core.cli.table import pairs, table
 from core.errors import LibraryError
 from core.library import shelf, trash
 from core.library.record import AdapterRecord
+from core.places import called
 from core.units import bytes_text
 
 _COLUMNS = (

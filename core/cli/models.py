@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from core.cli.asked import chosen_budget
-from core.cli.console import called
 from core.cli.request import Request
 from core.cli.starter import ensure_starter, follow_task
 from core.cli.table import pairs, table
@@ -16,6 +15,7 @@ from core.models.find import all_models, find_model, find_to_estimate, shape_of
 from core.models.shape import ModelShape
 from core.models.starter import STARTER_ID
 from core.models.trash import delete_model
+from core.places import called
 from core.plan.plan import Plan
 from core.planner.ranking import Ranked, rank
 from core.runs.outcomes import read_outcomes

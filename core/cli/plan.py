@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from core.cli.console import called
 from core.cli.plan_flags import plan_with_flags
 from core.cli.request import Request
 from core.errors import RequestError, reason_of
 from core.models.starter import STARTER_ID
-from core.places import expanded, is_file, is_folder
+from core.places import called, expanded, is_file, is_folder
 from core.plan.codec import read_plan, to_toml, to_tree, with_settings, write_plan
 from core.plan.fields import with_value
 from core.plan.plan import Plan

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from core.cli.console import called
 from core.cli.follow import run_document
 from core.cli.request import Request
 from core.cli.result import losses, result_text
 from core.cli.table import pairs, table
+from core.places import called
 from core.plan.codec import to_tree
 from core.runs.events import Metrics, RunEvent
 from core.runs.folder import all_runs, find_run
