@@ -1,4 +1,4 @@
-"""Where settings, runs, adapters, models and logs live on this machine.
+"""Where settings, runs, adapters, models and logs live here, and how we were called.
 
 Nothing is written outside this folder, the Hugging Face cache and what a person names.
 """
