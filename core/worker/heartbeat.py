@@ -8,6 +8,7 @@ from dataclasses import replace
 import psutil
 
 from core.errors import DiskFull
+from core.hardware.budget import chosen_card
 from core.hardware.gpu import Gpu, gpus
 from core.runs.events import Device
 from core.runs.folder import HEARTBEAT_S, RunFolder, RunStatus, Status, own_start_time
@@ -50,6 +51,20 @@ class Heartbeat:
             self._look_at(gpu)
         return self._process_bytes
 
+    def device(self) -> Device | None:
+        """Return how the device is; None for a card not begun on or not answering."""
+        if self._gpu_index is not None:
+            return self._card(self._gpu_index)
+        if chosen_card() is not None:  # torch is on its way: the card is meant
+            return None
+        memory = psutil.virtual_memory()
+        return Device(
+            t=time.time(),
+            used=memory.total - memory.available,
+            total=memory.total,
+            utilization=psutil.cpu_percent(),
+        )
+
     def end(self, status: RunStatus) -> None:
         """Stop, and leave `status` as the last word."""
         self._over.set()
@@ -66,7 +81,8 @@ class Heartbeat:
         while not self._over.wait(HEARTBEAT_S):
             try:
                 self._stamp()
-                self._log.write(self._device())
+                if (device := self.device()) is not None:
+                    self._log.write(device)
             # a full disk stops the training where it is told properly
             except (OSError, DiskFull):
                 continue
@@ -74,9 +90,9 @@ class Heartbeat:
     def _stamp(self) -> None:
         self._run.write_status(replace(self._status, heartbeat=time.time()))
 
-    def _device(self) -> Device:
-        for gpu in gpus() if self._gpu_index is not None else ():
-            if gpu.index == self._gpu_index:
+    def _card(self, index: int) -> Device | None:
+        for gpu in gpus():
+            if gpu.index == index:
                 self._look_at(gpu)
                 return Device(
                     t=time.time(),
@@ -86,13 +102,7 @@ class Heartbeat:
                     temperature=gpu.temperature,
                     power=gpu.power,
                 )
-        memory = psutil.virtual_memory()
-        return Device(
-            t=time.time(),
-            used=memory.total - memory.available,
-            total=memory.total,
-            utilization=psutil.cpu_percent(),
-        )
+        return None
 
     def _look_at(self, gpu: Gpu) -> None:
         for process in gpu.processes:

@@ -295,3 +295,41 @@ def test_the_driver_is_asked_for_this_process_alone(
         monkeypatch.setattr(heartbeat, "gpus", lambda held=held: holding(*held))
         assert GIB == heart.process_bytes()
     log.close()
+
+
+def test_a_run_for_a_card_never_tells_of_main_memory(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither while torch is on its way nor while the driver does not answer."""
+    card = Gpu(
+        index=1, name="Card", total=8 * GIB, free=6 * GIB, compute_capability=(8, 6),
+        driver="",
+    )  # fmt: skip
+    log = EventLog(run.events_file)
+    heart = Heartbeat(run, log)
+    log.close()
+    monkeypatch.setattr(heartbeat, "gpus", lambda: (card,))
+    monkeypatch.setattr(heartbeat, "chosen_card", lambda: card)
+    before = heart.device()
+    heart.watch_gpu(1)
+    during = heart.device()
+    monkeypatch.setattr(heartbeat, "gpus", tuple)
+    silent = heart.device()
+
+    assert before is None
+    assert during is not None
+    assert (2 * GIB, 8 * GIB) == (during.used, during.total)
+    assert silent is None
+
+
+def test_a_run_on_the_processor_tells_of_main_memory(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its first beat on: nothing else is waited for."""
+    monkeypatch.setattr(heartbeat, "chosen_card", lambda: None)
+    log = EventLog(run.events_file)
+    found = Heartbeat(run, log).device()
+    log.close()
+
+    assert found is not None
+    assert found.total == heartbeat.psutil.virtual_memory().total
