@@ -25,8 +25,11 @@ from core.engine.device import Compute, compute_for
 from core.engine.learner import Learner
 from core.engine.ledger import Ledger
 from core.engine.load import add_adapter, kernel_for
+from core.engine.room import make_room
 from core.estimate.answer import Loop
-from core.hardware.budget import card_in_use
+from core.estimate.reserved import room_bytes
+from core.hardware.budget import card_in_use, device_budget
+from core.models.reading import read_shape
 from core.plan.codec import from_tree
 from core.plan.plan import Plan
 
@@ -189,12 +192,15 @@ def _loading(
     return (
         _plain(adapted, plan, compute)
         if loop == "plain"
-        else _ours(adapted, plan, compute)
+        else _ours(config, adapted, plan, compute)
     )
 
 
-def _ours(model: Any, plan: Plan, compute: Compute) -> Callable[[int], None]:
+def _ours(
+    config: Mapping[str, Any], model: Any, plan: Plan, compute: Compute
+) -> Callable[[int], None]:
     learner = Learner(model, training=plan.train, compute=compute, pad_id=0)
+    make_room(compute, lambda: room_bytes(plan, read_shape(config), device_budget()))
     train, vocabulary = plan.train, int(model.config.vocab_size)
     length = train.seq_len
     row = EncodedRow(

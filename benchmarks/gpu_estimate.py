@@ -41,7 +41,7 @@ from core.hardware.budget import (
     device_environment,
     of_gpu,
 )
-from core.hardware.machine import is_wsl
+from core.hardware.machine import segments_grow
 from core.plan.codec import to_toml
 from core.planner.forecast import forecast
 from core.units import bytes_text
@@ -127,7 +127,7 @@ def child_runner(*, pretend: bool) -> Runner:
 
 def _in_child(given: Mapping[str, Any], *, growing: bool) -> dict[str, Any]:
     environment = {**os.environ, **device_environment()}
-    if growing and sys.platform == "linux" and not is_wsl():  # as core.worker does
+    if growing and sys.platform == "linux" and segments_grow():  # as core.worker does
         environment["PYTORCH_ALLOC_CONF"] = "expandable_segments:True"
     try:
         done = subprocess.run(

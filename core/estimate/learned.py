@@ -13,7 +13,7 @@ from typing import Final, Literal
 from core.plan.plan import MethodKind
 
 # Raised whenever the formula's figures change: a miss of another formula teaches nothing.
-FORMULA: Final = 2
+FORMULA: Final = 3
 # A single run, or two, may be luck: they never make a bound narrower.
 ENOUGH_RUNS: Final = 3
 # Runs whose prediction is further off than this factor weigh other things: a context of

@@ -42,6 +42,8 @@ _CUBLAS_BYTES = 8 * MIB + MIB // 8
 _CUBLAS_HOPPER_BYTES = 32 * MIB
 # Pages of kernels' code, kernels made for the shapes met, threads.
 _CPU_RUNTIME_BYTES = 64 * MIB
+# The largest block of ours, the logits of a chunk in 32 bits (`chunk_tokens`).
+_CHUNK_BYTES = 256 * MIB
 # Blocks of more are mapped on their own and given back at once (glibc's
 # DEFAULT_MMAP_THRESHOLD_MAX).
 _HEAP_BLOCK_BYTES = 32 * MIB
@@ -98,6 +100,8 @@ def outside(
         if replayed is not None:
             fragmentation = replayed.reserved - allocated
         scores = allocated // 10 if eager else 0
+        if not budget.growing_segments:  # a block without a hole gets a segment
+            scores += _CHUNK_BYTES
         return Outside(
             libraries=libraries,
             fragmentation=fragmentation,

@@ -10,15 +10,20 @@ from collections.abc import Iterator
 from core.estimate.acting.pools import (
     LARGE_PAGE_BYTES,
     SMALL_PAGE_BYTES,
-    GrowingHeap,
     PoolsTape,
-    SegmentsHeap,
     pages,
 )
+from core.estimate.acting.step import step_peak
 from core.estimate.acting.tape import SMALL_BYTES, rounded
-from core.estimate.loop import Habits
+from core.estimate.loop import Habits, habits
 from core.estimate.outside import workspace_bytes
-from core.estimate.static import Static, adapter_tensors, frozen_tensors, state_sizes
+from core.estimate.static import (
+    Static,
+    adapter_tensors,
+    frozen_tensors,
+    state_sizes,
+    static,
+)
 from core.hardware.budget import DeviceBudget
 from core.models.shape import ModelShape
 from core.plan.plan import Plan
@@ -28,15 +33,24 @@ class Reserve:
     """The pools of one plan on one card; act the step out on `tape`, then ask."""
 
     def __init__(
-        self, shape: ModelShape, plan: Plan, habits: Habits, budget: DeviceBudget
+        self, shape: ModelShape, plan: Plan, how: Habits, budget: DeviceBudget
     ) -> None:
-        self._grows = budget.growing_segments
-        self._heap = GrowingHeap() if self._grows else SegmentsHeap()
+        self._workspaces = 2 * workspace_bytes(budget)
         self._adapter = list(adapter_tensors(shape, plan.method))
+        self._states = [
+            (size, count)
+            for size, count, is_paged in state_sizes(
+                self._adapter, 4, plan.train.optimizer
+            )
+            if not is_paged
+        ]
         self._small, self._large = 0, 0
-        for size, count in self._staying(shape, plan, habits):
-            self._stay(size, count)
-        self.tape = PoolsTape(self._heap, workspace_bytes(budget))
+        for size, count in self._staying(shape, plan, how):
+            if size <= SMALL_BYTES:
+                self._small += size * count
+            else:
+                self._large += size * count
+        self.tape = PoolsTape(workspace_bytes(budget))
 
     @property
     def small_gradients(self) -> int:
@@ -52,25 +66,36 @@ class Reserve:
         small_step = small + round(share * stays.foreach)
         small_peak = self._small + max(tape.small_peak, small_step)
         large_peak = self._large + max(tape.large_peak, stepping - small_step)
-        page = LARGE_PAGE_BYTES if self._grows else SMALL_PAGE_BYTES
-        return pages(small_peak, SMALL_PAGE_BYTES) + pages(large_peak, page)
+        return pages(small_peak, SMALL_PAGE_BYTES) + pages(large_peak, LARGE_PAGE_BYTES)
+
+    @property
+    def step_bytes(self) -> int:
+        """Bytes of the large pool that steps add to a loaded model with its adapter."""
+        states = sum(size * count for size, count in self._states if size > SMALL_BYTES)
+        return states + self.tape.large_peak - self._workspaces
 
     def _staying(
-        self, shape: ModelShape, plan: Plan, habits: Habits
+        self, shape: ModelShape, plan: Plan, how: Habits
     ) -> Iterator[tuple[int, int]]:
-        for size, count, _ in frozen_tensors(shape, plan.method, habits):
+        for size, count, _ in frozen_tensors(shape, plan.method, how):
             yield size, count
         for elements, count in self._adapter:
             yield rounded(4 * elements), count
-        for size, count, paged in state_sizes(self._adapter, 4, plan.train.optimizer):
-            if not paged:
-                yield size, count
+        yield from self._states
 
-    def _stay(self, size: int, count: int) -> None:
-        if size <= SMALL_BYTES:
-            self._small += size * count
-        elif self._grows:
-            self._large += size * count
-        else:  # each in a segment of its own, or beside its like
-            for _ in range(count):
-                self._heap.take(size)
+
+def room_bytes(plan: Plan, shape: ModelShape, budget: DeviceBudget) -> int:
+    """Return the bytes of large blocks that full steps of ours add on a card."""
+    how = habits(plan, budget, "tunesmith")
+    reserve = Reserve(shape, plan, how, budget)
+    accumulates = plan.train.gradient_accumulation > 1
+    gradients = static(shape, plan.method, plan.train.optimizer, how).gradients
+    step_peak(
+        shape,
+        plan,
+        how,
+        gradients=gradients if accumulates else 0,
+        small_gradients=reserve.small_gradients if accumulates else 0,
+        tape=reserve.tape,
+    )
+    return reserve.step_bytes

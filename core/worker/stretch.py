@@ -24,6 +24,7 @@ from core.engine.load import add_adapter, load_base
 from core.engine.loop import Loop, Outcome, Surroundings
 from core.engine.meter import MemoryMeter
 from core.engine.optimizer import is_replaced
+from core.engine.room import make_room
 from core.engine.schedule import Course, course_of
 from core.engine.standing import Standing, with_peak
 from core.engine.tokenizer import ModelTokenizer, open_tokenizer
@@ -49,6 +50,7 @@ from core.worker.heartbeat import Heartbeat
 from core.worker.held_out import Sampler, held_out
 from core.worker.measured import Measured, keep, predicted_memory, ran_out
 from core.worker.outcome import adapter_facts, ended_event
+from core.worker.room import step_bytes
 from core.worker.wishes import Wishes
 
 _SAMPLE_TOKENS = 64
@@ -230,6 +232,9 @@ class Stretch:
             pad_id=tokenizer.pad_id,
             watch=meter.watch,
         )
+        assert self._made is not None
+        rows = self._made[2]
+        make_room(compute, lambda: step_bytes(base, plan, rows, compute))
         if snapshot is not None:
             learner.restore_weights(snapshot.weights)
             learner.restore_optimizer(snapshot.optimizer)

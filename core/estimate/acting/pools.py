@@ -11,9 +11,7 @@ from their order and are acted out; small ones fill theirs to a page.
 """
 
 import bisect
-from typing import Protocol
 
-from core.estimate.acting.allocator import Allocator
 from core.estimate.acting.tape import (
     ACTIVATION,
     SMALL_BYTES,
@@ -32,23 +30,6 @@ LARGE_PAGE_BYTES = 20 * MIB
 def pages(n_bytes: int, page_bytes: int) -> int:
     """Return `n_bytes` in whole pages."""
     return -(-n_bytes // page_bytes) * page_bytes
-
-
-class Heap(Protocol):
-    """Where large blocks lie."""
-
-    @property
-    def extent(self) -> int:
-        """Bytes reserved so far."""
-        ...
-
-    def take(self, size: int) -> int:
-        """Return the address of a new block."""
-        ...
-
-    def give(self, address: int) -> None:
-        """Take a block back."""
-        ...
 
 
 class GrowingHeap:
@@ -112,26 +93,6 @@ class GrowingHeap:
         self._holes.pop(bisect.bisect_left(self._holes, (size, start)))
 
 
-class SegmentsHeap:
-    """Segments of 20 MiB, or of a block's own size: what Windows' driver offers."""
-
-    __slots__ = ("_allocator",)
-
-    def __init__(self) -> None:
-        self._allocator = Allocator()
-
-    @property
-    def extent(self) -> int:
-        """Bytes reserved so far."""
-        return self._allocator.reserved
-
-    def take(self, size: int) -> int:
-        return self._allocator.take(size)
-
-    def give(self, address: int) -> None:
-        self._allocator.give(address)
-
-
 class _Small(Storage):
     __slots__ = ()
     _tape: "PoolsTape"
@@ -165,28 +126,19 @@ class PoolsTape(Tape):
     hold, without holes, for they are laid out like those that are.
     """
 
-    __slots__ = ("_below", "_workspace_bytes", "_workspaces", "heap", "large_peak",
-                 "small", "small_peak")  # fmt: skip
+    __slots__ = ("_below", "heap", "large_peak", "small", "small_peak")
 
-    def __init__(self, heap: Heap, workspace_bytes: int) -> None:
+    def __init__(self, workspace_bytes: int) -> None:
         """`workspace_bytes` are those of one of cuBLAS's two workspaces."""
         super().__init__()
-        self.heap = heap
+        self.heap = GrowingHeap()
         self.small = 0
         self.small_peak = 0
         self.large_peak = 0
         self._below = 0
-        self._workspace_bytes = workspace_bytes
-        self._workspaces: list[Storage] = []
-        self._take_workspace()
-
-    def enter_backward(self) -> None:
-        """Take the autograd thread's cuBLAS workspace."""
-        self._take_workspace()
-
-    def _take_workspace(self) -> None:
-        # counted as the libraries', not as a tensor of the step
-        self._workspaces.append(_Large(self, rounded(self._workspace_bytes), WORKSPACE))
+        # taken before the first step (core.engine.room), and no tensors of it
+        for _ in range(2):
+            self.heap.take(rounded(workspace_bytes))
         self._note()
 
     def hold(self, n_bytes: int, kind: Kind = ACTIVATION) -> Storage:
