@@ -190,6 +190,9 @@ def _device_text(state: PreferencesState) -> str:
         return "New runs and chats use the processor. Runs that are going on stay."
     if not state.report.gpus:
         return "No graphics card was found, so the processor is used."
+    wanted = state.settings.device
+    if wanted != "auto" and wanted not in {str(gpu.index) for gpu in state.report.gpus}:
+        return f"Card {wanted} is not here now, so the processor is used."
     return "New runs and chats use this device. Runs that are going on stay."
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from core import durable
 from core.hardware.budget import can_drive
-from core.hardware.gpu import Gpu, driver_fault, gpus
+from core.hardware.gpu import Gpu, driver_fault, gpus, visible
 from core.hardware.installation import SetUpProblem, set_up_problems
 from core.hardware.machine import Machine, machine
 from core.hardware.torch_build import TorchBuild, driver_runs, torch_build
@@ -88,6 +88,7 @@ def examine(places: Places) -> Report:
         *_set_up_problems(told),
         # The set-up knows why it took this torch; one reason for a card is enough.
         *(() if _about_cards(told) else _gpu_problems(build, found, driver_fault())),
+        *_choice_problems(found),
         *_package_problems(_installed),
         *_disk_problems(disk),
         *_memory_problems(facts),
@@ -170,9 +171,31 @@ def _gpu_problems(
 def idle_cards(
     build: TorchBuild | None, found: tuple[Gpu, ...]
 ) -> tuple[DoctorProblem, ...]:
-    """Return why each card that is here cannot be trained on, each with its way out."""
+    """Return why each card that is here is not trained on, each with its way out."""
     idle = {"torch.cpu_build", "gpu.driver_old"}
-    return tuple(p for p in _gpu_problems(build, found) if p.code in idle)
+    cannot = tuple(p for p in _gpu_problems(build, found) if p.code in idle)
+    return (*cannot, *_choice_problems(found))
+
+
+def _choice_problems(found: tuple[Gpu, ...]) -> Iterator[DoctorProblem]:
+    """Give what the environment chose and the machine has not: the processor is used."""
+    wanted = os.environ.get("TUNESMITH_DEVICE", "")
+    here = [str(gpu.index) for gpu in found]
+    if wanted and wanted not in ("cpu", *here):
+        yield DoctorProblem(
+            code="gpu.chosen_absent",
+            message=f"Card {wanted} was chosen and is not here; training uses the"
+            " processor.",
+            hint="Choose another device in the settings, or set TUNESMITH_DEVICE to"
+            f" {', '.join([*here, 'cpu'])}.",
+        )
+    elif found and not wanted and not visible(found):
+        yield DoctorProblem(
+            code="gpu.hidden",
+            message="CUDA_VISIBLE_DEVICES hides every graphics card that is here;"
+            " training uses the processor.",
+            hint="Unset CUDA_VISIBLE_DEVICES to train on a card.",
+        )
 
 
 def _old_card(gpu: Gpu) -> DoctorProblem:

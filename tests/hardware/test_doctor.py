@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from core.hardware.doctor import (
     _gpu_problems,
     _package_problems,
@@ -89,6 +91,13 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     assert "disk.read_only" in [problem.code for problem in report.problems]
 
 
+@pytest.fixture(autouse=True)
+def no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No device is named in the environment."""
+    for name in ("TUNESMITH_DEVICE", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def test_a_card_that_stays_idle_is_told() -> None:
     """A card here and a torch that cannot use it; no card at all is no news."""
     found = Nvml(FakeNvml(cards=[Card()], cuda=12040)).gpus()
@@ -100,3 +109,27 @@ def test_a_card_that_stays_idle_is_told() -> None:
     assert ["gpu.driver_old"] == built["13.0"]
     assert [] == built["12.4"] == built[" "]
     assert ["torch.cpu_build"] == built[""]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("TUNESMITH_DEVICE", "0", []),
+        ("TUNESMITH_DEVICE", "cpu", []),
+        ("TUNESMITH_DEVICE", "7", ["gpu.chosen_absent"]),
+        ("CUDA_VISIBLE_DEVICES", "0", []),
+        ("CUDA_VISIBLE_DEVICES", "-1", ["gpu.hidden"]),
+        ("CUDA_VISIBLE_DEVICES", "", ["gpu.hidden"]),
+    ],
+)
+def test_a_card_that_is_not_chosen_is_told(
+    variable: str, value: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who named a card that went away, or hid them all, hears of the processor."""
+    monkeypatch.setenv(variable, value)
+    found = Nvml(FakeNvml(cards=[Card()], cuda=12040)).gpus()
+
+    told = idle_cards(TorchBuild(version="2", cuda="12.4"), found)
+
+    assert expected == [problem.code for problem in told]
+    assert all(problem.hint for problem in told)

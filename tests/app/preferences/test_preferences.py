@@ -111,6 +111,7 @@ def test_devices_are_those_of_this_machine(tmp_path: Path) -> None:
 
     assert ["auto", "1", "cpu", "7"] == [key for key, _ in view.devices]
     assert "not here" in view.devices[-1][1]
+    assert "Card 7 is not here now, so the processor is used." == view.device_text
 
 
 @pytest.mark.parametrize(
