@@ -49,7 +49,7 @@ _CPU_BYTES_PER_S: Final = 5e10
 # Spreads of ln(measured / forecast): before any run, and between runs of one machine.
 _PRIOR_SPREAD: Final = 0.40
 _RUN_SPREAD: Final = 0.12
-_OTHER_MODEL_SPREAD: Final = 0.25
+_OTHER_SPREAD: Final = 0.25
 _Z: Final = 1.645  # 90 % within
 _LOOK_BACK: Final = 20  # runs; older ones say little about the machine of now
 
@@ -202,16 +202,19 @@ def _corrected(
 
     A normal prior over ln(measured / forecast), as wide as data sheets are off, meets
     the runs' weighted median (one run beside a game must not count); those of another
-    model or method weigh less. Without a data sheet there is nothing to shrink to. Nine
-    of ten runs seen lie within the bounds.
+    model weigh less, and those of another method widen the bounds. Without a data sheet
+    there is nothing to shrink to. Nine of ten runs seen lie within the bounds.
     """
     ratios = [_ratio(run) for run in runs]
-    weights = [1 / _spread(run, plan) ** 2 for run in runs]
+    # by the model alone: were a method without runs of its own moved less than one with
+    # them, the slower of the two would be shown as the faster
+    weights = [1 / _spread_of_model(run, plan) ** 2 for run in runs]
     prior = 1 / _PRIOR_SPREAD**2 if known_card else 0.0
     precision = sum(weights) + prior
     middle = sum(weights) * _weighted_median(ratios, weights) / precision
-    again = min(_spread(run, plan) for run in runs)
-    spread = _Z * math.sqrt(1 / precision + again**2)
+    spreads = [_spread(run, plan) for run in runs]
+    sureness = sum(1 / spread**2 for spread in spreads) + prior
+    spread = _Z * math.sqrt(1 / sureness + min(spreads) ** 2)
     near = sorted(ratios, key=lambda ratio: abs(ratio - middle))
     near = near[: math.ceil(0.9 * len(near))]
     low, high = min(middle - spread, *near), max(middle + spread, *near)
@@ -243,5 +246,9 @@ def _ratio(run: Outcome) -> float:
 
 
 def _spread(run: Outcome, plan: Plan) -> float:
-    same = run.method == plan.method.kind and run.model == plan.model.id
-    return _RUN_SPREAD if same else _OTHER_MODEL_SPREAD
+    same = run.method == plan.method.kind
+    return _spread_of_model(run, plan) if same else _OTHER_SPREAD
+
+
+def _spread_of_model(run: Outcome, plan: Plan) -> float:
+    return _RUN_SPREAD if run.model == plan.model.id else _OTHER_SPREAD

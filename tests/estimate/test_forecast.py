@@ -210,3 +210,18 @@ def test_every_model_and_method_has_a_plausible_rate() -> None:
             known = reference_tokens_per_s(plan, found, CARD)
             assert known is not None
             assert 1 < known < 200_000
+
+
+@pytest.mark.parametrize("measured", [300, 3000])
+def test_a_run_by_one_method_leaves_the_other_its_place(measured: float) -> None:
+    """Beside each other the methods keep their ratio; the unmeasured one is less sure."""
+    plans = [with_value(PLAN, "method.kind", kind) for kind in ("lora", "qlora")]
+    runs = [outcome(measured, method="lora")]
+    said = [forecast(plan, shape(), CARD, runs) for plan in plans]
+    lora, qlora = (one for one in said if one is not None)
+    wide = [one.high / one.low for one in (lora, qlora)]
+
+    assert lora.tokens_per_s / qlora.tokens_per_s == pytest.approx(
+        rate(plans[0]) / rate(plans[1])
+    )
+    assert wide[0] < wide[1]
