@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from app.glance import DeviceGlance, short_device_name
+from app.training.reading import change_text, loss_text
 from core.errors import TunesmithError
 from core.hardware.doctor import DoctorProblem
 from core.library.record import AdapterRecord
@@ -192,7 +193,7 @@ def _run_card(run: RunGlance) -> RunCard:
     if run.seconds_left is not None and run.status == "running":
         parts.append(f"{duration_text(run.seconds_left)} left")
     if run.eval_loss is not None:
-        parts.append(f"held-out loss {run.eval_loss:.3f}")
+        parts.append(f"held-out loss {loss_text(run.eval_loss)}")
     return RunCard(
         run_id=run.run_id,
         name=run.name,
@@ -212,7 +213,7 @@ def _ended_card(run: RunGlance, now: float) -> RunCard:
     badge, tone = _ENDS[run.status]
     parts = [when_text(run.created, now)]
     if run.eval_loss is not None:
-        parts.append(f"held-out loss {run.eval_loss:.3f}")
+        parts.append(f"held-out loss {loss_text(run.eval_loss)}")
     if run.steps:
         parts.append(f"{run.step} of {run.steps} steps")
     return RunCard(
@@ -250,10 +251,9 @@ def _gain(record: AdapterRecord) -> tuple[str, Tone]:
         return "Damaged", "bad"
     if before is None or after is None or before <= 0:
         return "Loss not measured", "neutral"
-    change = (after - before) / before
-    sign = "−" if change < 0 else "+"
-    words = f"Loss {before:.2f} → {after:.2f}, {sign}{abs(change):.0%}"
-    return words, "good" if change < -0.005 else "warn"
+    change = change_text(before, after)
+    words = f"Loss {loss_text(before)} → {loss_text(after)}, {change}"
+    return words, "good" if after < 0.995 * before else "warn"
 
 
 def _gain_tip(record: AdapterRecord) -> str:

@@ -84,7 +84,7 @@ def test_running_work_says_how_far_and_how_long() -> None:
         state(runs=(run(step=3, steps=12, seconds_left=125.0, eval_loss=2.5),))
     ).running[0]
 
-    assert "step 3 of 12  ·  2 min 05 s left  ·  held-out loss 2.500" == card.detail
+    assert "step 3 of 12  ·  2 min 05 s left  ·  held-out loss 2.50" == card.detail
     assert 0.25 == card.fraction
     assert ("Running", "accent") == (card.badge, card.tone)
 
@@ -110,7 +110,7 @@ def test_an_adapter_says_what_the_training_changed() -> None:
     cards = present(state(adapters=(older, adapter()))).adapters
 
     assert ["a1", "a0"] == [card.adapter_id for card in cards]
-    assert "Loss 4.00 → 2.00, −50%" == cards[0].gain
+    assert "Loss 4.00 → 2.00, −50 %" == cards[0].gain
     assert "4.000 before the training, 2.000 after" in cards[0].gain_tip
     assert ("good", "warn") == (cards[0].tone, cards[1].tone)
     assert "SmolLM2-135M-Instruct" == cards[0].base
