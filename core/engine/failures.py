@@ -26,8 +26,8 @@ _OTHER_BUILD = (
 )
 
 _CHEAPER = (
-    "Try QLoRA, gradient checkpointing, a smaller batch or a shorter sequence length;"
-    " the checkpoints are kept, so “resume” goes on from the last one."
+    "start anew with QLoRA, gradient checkpointing, a smaller batch or a shorter"
+    " sequence length."
 )
 
 
@@ -42,9 +42,9 @@ def as_ours(err: BaseException, folder: Path) -> TunesmithError | None:
     if isinstance(err, TunesmithError):
         return err
     if isinstance(err, torch.OutOfMemoryError):
-        return _no_room_on_the_card()
+        return _no_room_on_the_card(folder)
     if isinstance(err, MemoryError):
-        return _no_room_in_memory()
+        return _no_room_in_memory(folder)
     if isinstance(err, OSError):
         told = durable.translated(err, Path(str(err.filename or folder)))
         return told if isinstance(told, DiskFull) else _cannot_write(err, folder)
@@ -59,9 +59,9 @@ def _by_words(err: RuntimeError, folder: Path) -> TunesmithError | None:
     """Torch raises RuntimeErrors whose text alone tells them apart."""
     text = str(err)
     if "can't allocate memory" in text or "bad_alloc" in text:
-        return _no_room_in_memory()
+        return _no_room_in_memory(folder)
     if any(words in text for words in _FULL_CARD):
-        return _no_room_on_the_card()
+        return _no_room_on_the_card(folder)
     if any(words in text for words in _OTHER_BUILD):
         return _other_build(err)
     if "bitsandbytes native library" in text or "version of bitsandbytes" in text:
@@ -89,18 +89,27 @@ def _disk_full(folder: Path) -> DiskFull:
     )
 
 
-def _no_room_on_the_card() -> WorkFailed:
+def _no_room_on_the_card(folder: Path) -> WorkFailed:
     return WorkFailed(
-        "memory.out", "There is no room left on the graphics card.", hint=_CHEAPER
+        "memory.out",
+        "There is no room left on the graphics card.",
+        hint=f"Close what else uses the card{_kept(folder)}, or {_CHEAPER}",
     )
 
 
-def _no_room_in_memory() -> WorkFailed:
+def _no_room_in_memory(folder: Path) -> WorkFailed:
     return WorkFailed(
         "memory.out",
         "There is no main memory left.",
-        hint=f"Close other programs. {_CHEAPER}",
+        hint=f"Close other programs{_kept(folder)}, or {_CHEAPER}",
     )
+
+
+def _kept(folder: Path) -> str:
+    """Return what a run that saved something may do besides."""
+    if not any((folder / "checkpoints").glob("step-*")):
+        return ""
+    return " and resume, which goes on from the last checkpoint"
 
 
 def _first_line(err: BaseException) -> str:

@@ -55,6 +55,21 @@ def test_known_failures_have_a_code_and_a_way_out(
     assert found.hint or isinstance(err, ModelError)
 
 
+@pytest.mark.parametrize("err", [torch.OutOfMemoryError("CUDA"), MemoryError()])
+def test_a_run_without_a_checkpoint_is_promised_none(
+    err: BaseException, tmp_path: Path
+) -> None:
+    """Memory may run out at the first step: then there is nothing to go on from."""
+    before = as_ours(err, tmp_path)
+    (tmp_path / "checkpoints" / "step-3").mkdir(parents=True)
+    after = as_ours(err, tmp_path)
+
+    assert before is not None
+    assert "resume" not in before.hint
+    assert after is not None
+    assert "resume" in after.hint
+
+
 def test_a_bug_is_not_dressed_up(tmp_path: Path) -> None:
     """What nobody foresaw stays what it is."""
     assert as_ours(IndexError("list index out of range"), tmp_path) is None
