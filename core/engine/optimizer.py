@@ -1,13 +1,50 @@
 """The optimiser a plan names, or the nearest one this device has."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from core.engine.device import Compute
 from core.plan.plan import Training
+
+SLICE_BYTES = 32 << 20
+
+
+class SlicedAdamW(torch.optim.AdamW):
+    """AdamW that steps a slice of the weights at a time; the same numbers, bit for bit.
+
+    On a card torch steps all weights at once and holds a copy as large as they are, in
+    blocks that a step's larger tensors cannot use again: 160 MiB more were reserved for
+    an adapter of rank 16 on 8 billion weights. No weight looks at another.
+    """
+
+    def step(self, closure: Any = None) -> None:
+        """Take one step; `closure` is not supported, as nobody here has one."""
+        assert closure is None
+        groups = self.param_groups
+        try:
+            for group in groups:
+                for part in slices(group["params"]):
+                    self.param_groups = [{**group, "params": part}]
+                    super().step()
+        finally:
+            self.param_groups = groups
+
+
+def slices(weights: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Give `weights` in their order, at most 32 MiB at a time or a single larger one."""
+    part: list[Tensor] = []
+    size = 0
+    for weight in weights:
+        size += weight.nbytes
+        if part and size > SLICE_BYTES:
+            yield part
+            part, size = [], weight.nbytes
+        part.append(weight)
+    if part:
+        yield part
 
 
 def make_optimizer(
@@ -21,7 +58,7 @@ def make_optimizer(
     trainable = list(parameters)
     rate, decay = training.learning_rate, training.weight_decay
     if training.optimizer == "adamw_torch" or not compute.on_gpu:
-        return torch.optim.AdamW(trainable, lr=rate, weight_decay=decay)
+        return SlicedAdamW(trainable, lr=rate, weight_decay=decay)
     import bitsandbytes.optim as bnb
 
     cls: Any = {

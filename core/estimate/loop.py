@@ -18,6 +18,8 @@ def chunk_tokens(vocabulary: int) -> int:
     return max(64, min(1024, (1 << 26) // vocabulary))
 
 
+# As `core.engine.optimizer.SLICE_BYTES`; a test keeps them equal.
+SLICE_BYTES = 32 << 20
 # As `core.engine.batch.WIDTH_STEP_TOKENS`; a test keeps them equal.
 WIDTH_STEP_TOKENS = 32
 

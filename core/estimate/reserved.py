@@ -61,11 +61,12 @@ class Reserve:
     def bytes(self, stays: Static) -> int:
         """Return what is reserved once the step was acted out on `tape`."""
         small, tape = self.small_gradients, self.tape
-        share = small / stays.gradients if stays.gradients else 0
-        stepping = stays.gradients + stays.foreach
-        small_step = small + round(share * stays.foreach)
+        large = stays.gradients - small
+        # slices of small weights come after slices of large ones: each pool has its turn
+        small_step = small + min(small, stays.foreach)
+        large_step = large + min(large, stays.foreach)
         small_peak = self._small + max(tape.small_peak, small_step)
-        large_peak = self._large + max(tape.large_peak, stepping - small_step)
+        large_peak = self._large + max(tape.large_peak, large_step)
         return pages(small_peak, SMALL_PAGE_BYTES) + pages(large_peak, LARGE_PAGE_BYTES)
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.estimate.acting.tape import rounded
-from core.estimate.loop import Habits
+from core.estimate.loop import SLICE_BYTES, Habits
 from core.models.shape import Experts, Linear, ModelShape
 from core.plan.plan import ALL_LINEAR, Method, Optimizer
 
@@ -129,10 +129,20 @@ def static(
         gradients=gradients,
         optimizer=held,
         paged=paged,
-        # torch steps all tensors at once on a card (foreach), one by one on a CPU.
-        foreach=0 if kind != "adamw_torch" else gradients if habits.on_gpu else largest,
+        foreach=0 if kind != "adamw_torch" else _at_once(gradients, largest, habits),
         trainable=sum(n * count for n, count in tensors),
     )
+
+
+def _at_once(all_bytes: int, largest: int, habits: Habits) -> int:
+    """Return the temporaries of AdamW's step: one copy of what is stepped at once.
+
+    torch steps one tensor after another on a CPU, and all of them on a card; our loop
+    hands it slices.
+    """
+    if not habits.on_gpu:
+        return largest
+    return min(all_bytes, max(largest, SLICE_BYTES)) if habits.fused_loss else all_bytes
 
 
 def frozen_bytes(shape: ModelShape, method: Method, habits: Habits) -> tuple[int, int]:

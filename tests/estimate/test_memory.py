@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from core.engine import optimizer as engine_optimizer
 from core.engine.head import chunk_tokens as engine_chunk_tokens
+from core.estimate import loop
 from core.estimate.loop import chunk_tokens
 from core.estimate.memory import METHODS, estimate, estimates
 from core.hardware.budget import DeviceBudget, cpu_budget, device_budget
@@ -73,6 +75,10 @@ def test_the_engine_and_the_estimate_cut_the_loss_alike() -> None:
     """Both name the same number of tokens for every vocabulary."""
     for vocabulary in (97, 32_000, 49_152, 128_256, 151_936, 262_144, 5_000_000):
         assert engine_chunk_tokens(vocabulary) == chunk_tokens(vocabulary)
+
+
+def test_the_engine_and_the_estimate_slice_the_optimisers_step_alike() -> None:
+    assert engine_optimizer.SLICE_BYTES == loop.SLICE_BYTES
 
 
 PLANS = some.builds(
