@@ -109,7 +109,10 @@ class _Large(Storage):
     _tape: "PoolsTape"
 
     def __init__(self, tape: "PoolsTape", n_bytes: int, kind: Kind) -> None:
-        super().__init__(tape, n_bytes, kind)
+        self._tape = tape  # as Storage does: a call for each block would cost a tenth
+        self.n_bytes = n_bytes
+        self.kind = kind
+        self.is_viewed = False
         self._address = tape.heap.take(n_bytes)
 
     def __del__(self) -> None:
@@ -146,7 +149,9 @@ class PoolsTape(Tape):
         self._add(size, kind)
         if size > SMALL_BYTES:
             made = _Large(self, size, kind)
-            self.large_peak = max(self.large_peak, self.heap.extent + self._below)
+            reached = self.heap.extent + self._below
+            if reached > self.large_peak:  # noqa: PLR1730 - called often
+                self.large_peak = reached
             return made
         self.small += size
         if self.small > self.small_peak:  # noqa: PLR1730 - called often

@@ -25,6 +25,7 @@ from core.estimate.acting.tape import (
     Tape,
     rounded,
     small_of,
+    uncollected,
 )
 from core.estimate.loop import Habits
 from core.estimate.static import expert_adapter_tensors, is_target
@@ -313,12 +314,13 @@ def step_peak(
         small_gradients: Of these, bytes in blocks of the allocator's small pool.
         tape: What to act on, for those who note more than the peak.
     """
-    if shape.task == "causal":
-        step = _Step(shape, plan, habits, tape or Tape())
-        tape = step.run(gradients, small=small_gradients)
-    else:
-        step = StackStep(shape, plan, habits, tape or Tape())
-        tape = step.run()
+    with uncollected():
+        if shape.task == "causal":
+            step = _Step(shape, plan, habits, tape or Tape())
+            tape = step.run(gradients, small=small_gradients)
+        else:
+            step = StackStep(shape, plan, habits, tape or Tape())
+            tape = step.run()
     held = tape.peak_by_kind
     return StepPeak(
         activations=held[0],

@@ -6,7 +6,9 @@ that act out a step are therefore written like the step itself, and what they fr
 free where torch does.
 """
 
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 _Found = TypeVar("_Found")
@@ -26,12 +28,27 @@ SMALL_BYTES: Final = 1 << 20
 
 def rounded(n_bytes: int) -> int:
     """Return the bytes the allocator sets aside for a tensor of `n_bytes`."""
-    return max(ROUNDING_BYTES, -(-n_bytes // ROUNDING_BYTES) * ROUNDING_BYTES)
+    return -(-n_bytes // ROUNDING_BYTES) * ROUNDING_BYTES or ROUNDING_BYTES
 
 
 def small_of(sizes: Iterable[int]) -> int:
     """Return how many bytes of blocks of these sizes lie in the small pool."""
     return sum(size for size in sizes if size <= SMALL_BYTES)
+
+
+@contextmanager
+def uncollected() -> Generator[None]:
+    """Keep the collector of cycles from walking through a step that is acted out.
+
+    References free what it makes; the walks took a quarter of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Storage:
