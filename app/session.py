@@ -13,6 +13,7 @@ from app.compose import PAGES, compose
 from app.crash import CrashReporter, start_log
 from app.main_window import MainWindow
 from app.qtwork.background import Background
+from app.qtwork.collector import Collector
 from core.places import Places
 
 _PATIENCE_MS = 1500
@@ -25,6 +26,7 @@ class Session(QObject):
 
     def __init__(self, app: QApplication, places: Places) -> None:
         super().__init__()
+        self._collector = Collector(self)
         self._app = app
         self._log_folder = places.home / "logs"
         self.services = compose(places, restyle=self.restyle)
@@ -52,6 +54,7 @@ class Session(QObject):
         sys.setswitchinterval(_SWITCH_S)
         start_log(self._log_folder)
         self._crashes.install()
+        self._collector.start()
         if self.services.settings.problem:
             self.window.show_problem(self.services.settings.problem)
         self.services.pulse.start()
@@ -67,6 +70,7 @@ class Session(QObject):
         pool = QThreadPool.globalInstance()
         pool.clear()  # questions nobody waits for any more
         pool.waitForDone(_PATIENCE_MS)
+        self._collector.end()
         self._crashes.uninstall()
 
     @Slot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,8 +79,12 @@ def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(QThread, "start", recorded)
     windows = _windows()
+    was_on = gc.isenabled()
+    gc.disable()  # as in the window: see app.qtwork.collector
     yield
     QThreadPool.globalInstance().waitForDone()
+    if was_on:
+        gc.enable()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert [] == [thread for thread in started if _runs(thread)]
     assert windows >= _windows()

@@ -1,0 +1,59 @@
+"""Python's collector of cycles, kept to the window's thread.
+
+A cycle may hold a QObject. Collected by another thread, its destructor takes Qt's lock on
+connections and then waits for the interpreter, while the window's thread has the
+interpreter and waits for that lock: both stand still for good.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Final
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+_LOOK_MS: Final = 500
+_OLDEST: Final = 2
+
+
+def collect_due() -> int | None:
+    """Collect as the interpreter would have by now; return the generation, if one was due.
+
+    To be called in the thread that owns the widgets.
+    """
+    made, allowed = gc.get_count(), gc.get_threshold()
+    for generation in (2, 1, 0):
+        if made[generation] > allowed[generation]:
+            gc.collect(generation)
+            return generation
+    return None
+
+
+class Collector(QObject):
+    """From its making to its end nothing is collected by itself, in any thread."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        gc.disable()
+        self._is_settled = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._look)
+
+    def start(self) -> None:
+        """Begin to collect, now and then, in this thread."""
+        self._timer.start()
+
+    def end(self) -> None:
+        """Leave it to the interpreter again: no thread of ours is at work."""
+        self._timer.stop()
+        gc.unfreeze()
+        gc.enable()
+
+    @Slot()
+    def _look(self) -> None:
+        if collect_due() == _OLDEST and not self._is_settled:
+            # What is there now are modules and pages: they stay, and a picture should
+            # never wait while all of them are walked through.
+            self._is_settled = True
+            gc.freeze()
