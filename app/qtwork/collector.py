@@ -10,10 +10,9 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer
 
 _LOOK_MS: Final = 500
-_OLDEST: Final = 2
 
 
 def collect_due() -> int | None:
@@ -35,10 +34,9 @@ class Collector(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         gc.disable()
-        self._is_settled = False
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(collect_due)
 
     def start(self) -> None:
         """Begin to collect, now and then, in this thread."""
@@ -47,13 +45,4 @@ class Collector(QObject):
     def end(self) -> None:
         """Leave it to the interpreter again: no thread of ours is at work."""
         self._timer.stop()
-        gc.unfreeze()
         gc.enable()
-
-    @Slot()
-    def _look(self) -> None:
-        if collect_due() == _OLDEST and not self._is_settled:
-            # What is there now are modules and pages: they stay, and a picture should
-            # never wait while all of them are walked through.
-            self._is_settled = True
-            gc.freeze()
